@@ -1,0 +1,16 @@
+# The CUDA toolkit is optional. Found: LEVIN_HAVE_CUDA is set, and kernels/cuda/ compiles once it
+# holds kernels. Absent: one line says so. LEVIN_CUDA=ON turns absence into an error.
+set(LEVIN_HAVE_CUDA OFF)
+if(LEVIN_CUDA STREQUAL "OFF")
+  message(STATUS "CUDA: switched off")
+else()
+  find_package(CUDAToolkit QUIET)
+  if(CUDAToolkit_FOUND)
+    set(LEVIN_HAVE_CUDA ON)
+    message(STATUS "CUDA: toolkit ${CUDAToolkit_VERSION} found (no CUDA kernels in the tree yet)")
+  elseif(LEVIN_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "LEVIN_CUDA=ON, but no CUDA toolkit was found")
+  else()
+    message(STATUS "CUDA: no toolkit found; building for the CPU only")
+  endif()
+endif()

@@ -1,0 +1,44 @@
+// What one command may do. Plain data; the default denies. Built first, planned (plan.h), executed
+// once (sandbox.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace levin::sandbox {
+
+enum class Profile {
+  kReadOnly,   // The workspace is read-only; only private temporary folders can be written.
+  kWorkspace,  // The workspace is writable, except its protected paths.
+  kOff,        // No isolation at all (the user typed it). Limits and the scrubbed environment stay.
+};
+
+struct Limits {
+  int64_t wall_ms = 120'000;               // Then SIGINT, SIGTERM, SIGKILL to the whole tree.
+  int64_t grace_ms = 2'000;                // Between those three.
+  size_t output_head_bytes = 64 * 1024;    // First bytes kept of the merged output ...
+  size_t output_tail_bytes = 64 * 1024;    // ... and last bytes.
+  size_t output_bytes_max = 64 << 20;      // More than this kills the command.
+  int64_t processes_max = 1024;
+  int64_t open_files_max = 4096;
+  int64_t file_size_bytes_max = int64_t{4} << 30;
+};
+
+struct Policy {
+  Profile profile = Profile::kReadOnly;
+  std::string workspace;                          // Absolute path without links.
+  std::vector<std::string> protected_paths;       // Relative to the workspace; read-only inside.
+  std::vector<std::pair<std::string, std::string>> environment;  // Exactly what the command sees.
+  Limits limits;
+};
+
+// The environment a command gets: an allow-list of the caller's variables (PATH, LANG, LC_*, TERM,
+// TZ, USER, LOGNAME ...) cleaned, plus HOME and TMPDIR inside the sandbox, and what keeps interpreters
+// from littering the workspace (PYTHONDONTWRITEBYTECODE ...). Secrets never pass.
+std::vector<std::pair<std::string, std::string>> default_environment(char* const* caller_environment,
+                                                                     Profile profile);
+
+}  // namespace levin::sandbox

@@ -1,0 +1,53 @@
+// What a model may call, as data: the call in, the exact text for the model out.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/result.h"
+#include "sandbox/sandbox.h"
+
+namespace levin::tools {
+
+class Workspace;
+
+struct FileChange {
+  std::string path;    // Relative to the workspace.
+  std::string before;  // Whole content; empty for a new file.
+  std::string after;
+  bool created = false;
+};
+
+struct ToolResult {
+  std::string text;                 // What the model sees.
+  bool failed = false;              // `text` begins with an E_ code.
+  std::vector<FileChange> changes;  // Files that the tool itself wrote.
+  // For commands only.
+  bool is_command = false;
+  int exit_code = 0;                // -1 when it did not end by itself.
+  int64_t wall_ms = 0;
+};
+
+inline ToolResult failure(std::string text) {
+  ToolResult result;
+  result.text = std::move(text);
+  result.failed = true;
+  return result;
+}
+
+// Everything a tool may use besides its arguments. Borrowed; outlives the call.
+struct ToolContext {
+  Workspace& workspace;
+  const sandbox::Sandbox* sandbox = nullptr;            // Null: commands are refused with E_DENIED.
+  std::function<void(std::string_view)> on_output;      // Live output of a command; may be empty.
+  const std::atomic<bool>* interrupted = nullptr;
+  std::string spill_folder;                             // Full outputs go here; empty: nowhere.
+};
+
+}  // namespace levin::tools
