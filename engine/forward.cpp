@@ -1,0 +1,109 @@
+#include "engine/forward.h"
+
+#include "base/check.h"
+#include "engine/layers/layers.h"
+
+namespace levin::engine {
+namespace {
+
+void decoder_layer(const ForwardContext& context, int64_t layer, int64_t n) {
+  const ModelConfig& config = context.model.config;
+  const LayerWeights& weights = context.model.weights.layers[static_cast<size_t>(layer)];
+  const kernels::Ops& ops = context.device.ops();
+  const kernels::Parallel& parallel = context.device.parallel();
+  float* hidden = context.buffers.hidden.data();
+  float* normed = context.buffers.normed.data();
+  float* branch = context.buffers.branch.data();
+  const int64_t width = config.hidden_size;
+  const bool is_lightning = weights.kind == AttentionKind::kLightning;
+  const ResidualScale& scale = is_lightning ? config.linear_scale : config.full_scale;
+
+  ops.rms_norm(parallel, hidden, weights.input_norm.data(), config.rms_norm_eps, n, width, normed);
+  context.emit("attn_in", layer, normed, n, width);
+  if (is_lightning) {
+    lightning_layer(context, layer, normed, n, branch);
+  } else {
+    softmax_layer(context, layer, normed, n, branch);
+  }
+  context.emit("attn_out", layer, branch, n, width);
+  // postnorm: the residual is the normed tensor; the layer's input itself is dropped.
+  ops.scaled_sum(parallel, config.postnorm ? normed : hidden, scale.alpha, branch, scale.beta, n * width,
+                 hidden);
+  ops.rms_norm(parallel, hidden, weights.post_attention_norm.data(), config.rms_norm_eps, n, width, normed);
+  context.emit("moe_in", layer, normed, n, width);
+  moe_layer(context, layer, normed, n, branch);
+  ops.scaled_sum(parallel, config.postnorm ? normed : hidden, config.mlp_scale.alpha, branch,
+                 config.mlp_scale.beta, n * width, hidden);
+  context.emit("layer_out", layer, hidden, n, width);
+}
+
+}  // namespace
+
+Result<ForwardBuffers> ForwardBuffers::create(const ModelConfig& config, kernels::Device& device,
+                                              int64_t tokens_max) {
+  ForwardBuffers b;
+  b.tokens_max = tokens_max;
+  const int64_t n = tokens_max;
+  const int64_t wide = config.attention_size();
+  const struct {
+    kernels::DeviceBuffer* buffer;
+    int64_t floats;
+  } sizes[] = {
+      {&b.hidden, n * config.hidden_size},
+      {&b.normed, n * config.hidden_size},
+      {&b.branch, n * config.hidden_size},
+      {&b.qkv, n * 3 * wide},
+      {&b.mixed, n * wide},
+      {&b.gate, n * wide},
+      {&b.scratch, device.parallel().num_workers * kernels::lightning_scratch_floats(config.head_dim)},
+      {&b.router, n * config.num_experts},
+      {&b.route_weights, n * config.num_experts_per_token},
+      {&b.expert_in, n * config.hidden_size},
+      {&b.expert_gate, n * config.intermediate_size},
+      {&b.expert_up, n * config.intermediate_size},
+      {&b.expert_out, n * config.hidden_size},
+      {&b.shared_gate, n},
+  };
+  for (const auto& [buffer, floats] : sizes) {
+    TRY_ASSIGN(*buffer, kernels::DeviceBuffer::create(device, static_cast<size_t>(floats)));
+  }
+  b.route_ids.resize(static_cast<size_t>(n * config.num_experts_per_token));
+  b.expert_rows.resize(static_cast<size_t>(n));
+  b.expert_weights.resize(static_cast<size_t>(n));
+  return b;
+}
+
+Result<void> forward(const ForwardContext& context, std::span<const TokenId> tokens, LogitRows rows,
+                     float* logits) {
+  const ModelConfig& config = context.model.config;
+  const Weights& weights = context.model.weights;
+  const kernels::Ops& ops = context.device.ops();
+  const kernels::Parallel& parallel = context.device.parallel();
+  ForwardBuffers& buffers = context.buffers;
+  const auto n = static_cast<int64_t>(tokens.size());
+  CHECK(n >= 1, n);
+  CHECK(n <= buffers.tokens_max, n, buffers.tokens_max);
+  for (size_t layer = 0; layer < weights.layers.size(); ++layer) {
+    if (weights.layers[layer].kind == AttentionKind::kSoftmax) {
+      TRY(context.state.kv[layer].reserve(context.state.num_tokens + n));
+    }
+  }
+
+  ops.embed(parallel, weights.embedding, tokens.data(), n, buffers.hidden.data());
+  context.emit("embed", -1, buffers.hidden.data(), n, config.hidden_size);
+  for (int64_t layer = 0; layer < config.num_layers; ++layer) decoder_layer(context, layer, n);
+  context.state.num_tokens += n;
+  if (rows == LogitRows::kNone) return {};
+
+  // lm_head on unrounded float32 hidden states: rounding them is known to split training and inference
+  // probabilities (MiniMax-M1 report, section 3.2).
+  ops.rms_norm(parallel, buffers.hidden.data(), weights.final_norm.data(), config.rms_norm_eps, n,
+               config.hidden_size, buffers.normed.data());
+  context.emit("final_norm", -1, buffers.normed.data(), n, config.hidden_size);
+  const int64_t first = rows == LogitRows::kLast ? n - 1 : 0;
+  ops.matmul(parallel, weights.lm_head, buffers.normed.data() + first * config.hidden_size, n - first,
+             logits);
+  return {};
+}
+
+}  // namespace levin::engine

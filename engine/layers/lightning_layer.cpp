@@ -1,0 +1,35 @@
+#include "engine/layers/layers.h"
+
+namespace levin::engine {
+
+void lightning_layer(const ForwardContext& context, int64_t layer, const float* u, int64_t n, float* out) {
+  const ModelConfig& config = context.model.config;
+  const LightningWeights& weights = context.model.weights.layers[static_cast<size_t>(layer)].lightning;
+  const kernels::Ops& ops = context.device.ops();
+  const kernels::Parallel& parallel = context.device.parallel();
+  ForwardBuffers& buffers = context.buffers;
+  const int64_t width = config.attention_size();
+
+  ops.matmul(parallel, weights.qkv, u, n, buffers.qkv.data());
+  ops.silu(parallel, buffers.qkv.data(), n * 3 * width);  // Covers q, k and v.
+  kernels::LightningArgs args;
+  args.qkv = buffers.qkv.data();
+  args.slope_rate = weights.slope_rate.data();
+  args.state = context.state.linear[static_cast<size_t>(layer)].data();
+  args.out = buffers.mixed.data();
+  args.scratch = buffers.scratch.data();
+  args.num_tokens = n;
+  args.num_heads = config.num_heads;
+  args.head_dim = config.head_dim;
+  ops.lightning_attention(parallel, args);
+  context.emit("lightning_raw", layer, buffers.mixed.data(), n, width);
+  // One norm over all heads together; the gate comes from the layer's input, after the norm.
+  ops.rms_norm(parallel, buffers.mixed.data(), weights.norm.data(), config.linear_norm_eps, n, width,
+               buffers.mixed.data());
+  context.emit("lightning_normed", layer, buffers.mixed.data(), n, width);
+  ops.matmul(parallel, weights.output_gate, u, n, buffers.gate.data());
+  ops.sigmoid_multiply(parallel, buffers.mixed.data(), buffers.gate.data(), n * width);
+  ops.matmul(parallel, weights.out, buffers.mixed.data(), n, out);
+}
+
+}  // namespace levin::engine

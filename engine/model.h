@@ -1,0 +1,81 @@
+// Start here: a model as plain structs. Config (config.h) says the sizes, Weights hold views of the
+// checkpoint, and State is everything that changes as tokens are read. forward.h turns them into
+// logits. Letters in shapes: H hidden_size, h num_heads, g num_kv_heads, d head_dim, I
+// intermediate_size, E num_experts, V vocab_size.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/config.h"
+#include "engine/safetensors.h"
+#include "kernels/device.h"
+#include "kernels/tensor_view.h"
+
+namespace levin::engine {
+
+using kernels::MatrixView;
+
+// Gated MLP: down(silu(gate x) * up x). The published names are w1, w3, w2.
+struct MlpWeights {
+  MatrixView gate;  // [I, H]
+  MatrixView up;    // [I, H]
+  MatrixView down;  // [H, I]
+};
+
+struct LightningWeights {
+  MatrixView qkv;                 // [3 h d, H]; per head q, k, v of d rows each
+  MatrixView output_gate;         // [h d, H]
+  MatrixView out;                 // [H, h d]
+  std::vector<float> norm;        // [h d]
+  std::vector<float> slope_rate;  // [h]
+};
+
+struct SoftmaxWeights {
+  MatrixView q;    // [h d, H]
+  MatrixView k;    // [g d, H]
+  MatrixView v;    // [g d, H]
+  MatrixView out;  // [H, h d]
+};
+
+struct MoeWeights {
+  MatrixView router;                // [E, H]
+  std::vector<MlpWeights> experts;  // [E]
+  bool has_shared = false;
+  MlpWeights shared;                // Only with shared_intermediate_size > 0.
+  MatrixView shared_gate;           // [1, H]
+};
+
+struct LayerWeights {
+  AttentionKind kind = AttentionKind::kLightning;
+  std::vector<float> input_norm;           // [H]
+  std::vector<float> post_attention_norm;  // [H]
+  LightningWeights lightning;              // kLightning
+  SoftmaxWeights softmax;                  // kSoftmax
+  MoeWeights moe;
+};
+
+// Views of the mapped checkpoint in their stored dtype; only norms are copied, widened to float32.
+struct Weights {
+  MatrixView embedding;                // [V, H]
+  std::vector<LayerWeights> layers;
+  std::vector<float> final_norm;       // [H]
+  MatrixView lm_head;                  // [V, H]
+};
+
+// A loaded checkpoint. Const after load; may be shared by any number of sessions.
+struct Model {
+  ModelConfig config;
+  SafeTensors files;   // Owns the memory that `weights` looks into.
+  Weights weights;
+  std::vector<float> inverse_freq;  // [rotary_dim / 2]
+};
+
+// Reads config.json and the safetensors of `folder` and checks that each tensor is there with the
+// shape that the config implies. Errors: kNotFound, kCorrupt, kUnsupported; the message names the
+// tensor, what was expected and what was found.
+Result<std::unique_ptr<Model>> load_model(const std::string& folder);
+
+}  // namespace levin::engine

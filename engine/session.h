@@ -1,0 +1,67 @@
+// Session: one timeline of tokens and the model state that belongs to it. Tokens are appended to the
+// log and computed once, when logits are next asked for; nothing is ever computed twice.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "engine/forward.h"
+#include "engine/model.h"
+#include "engine/sampler.h"
+
+namespace levin::engine {
+
+struct SessionOptions {
+  int64_t context_tokens_max = 0;    // 0: the config's max_position_embeddings.
+  int64_t prefill_chunk_tokens = 256;  // Tokens per forward pass: bounds the memory of activations.
+};
+
+// Not thread-safe: one thread owns a session. The model and device outlive it.
+class Session {
+ public:
+  // Errors: kLimit when memory is short.
+  static Result<Session> open(const Model& model, kernels::Device& device, const SessionOptions& options);
+
+  Session(Session&&) = default;
+  Session& operator=(Session&&) = default;
+
+  // All tokens so far, whether computed yet or not.
+  const std::vector<TokenId>& token_log() const { return log_; }
+  // How many of them the state already covers.
+  int64_t num_computed() const { return state_.num_tokens; }
+
+  // Extends the log. Errors: kInvalidArgument for an id outside the vocabulary; kLimit when the context
+  // is full. The log is then unchanged.
+  Result<void> append(std::span<const TokenId> tokens);
+
+  // Computes what is pending and returns the logits after the last token, [vocab_size]; valid until
+  // the next call. CHECKs that the log is not empty. Errors: kLimit (KV memory).
+  Result<std::span<const float>> logits();
+
+  // As logits(), for every pending token: [num_pending, vocab_size], appended to *all.
+  Result<void> all_logits(std::vector<float>* all);
+
+  // Draws the next token and appends it to the log. Errors: as append() and logits().
+  Result<TokenId> sample(const SampleOptions& options);
+
+  void set_trace(TraceSink trace) { trace_ = std::move(trace); }
+  const State& state() const { return state_; }
+
+ private:
+  Session(const Model& model, kernels::Device& device, const SessionOptions& options)
+      : model_(&model), device_(&device), options_(options) {}
+  Result<void> compute(LogitRows rows, float* logits);
+
+  const Model* model_;
+  kernels::Device* device_;
+  SessionOptions options_;
+  std::vector<TokenId> log_;
+  State state_;
+  ForwardBuffers buffers_;
+  std::vector<float> logits_;      // [vocab_size], after token number logits_at_
+  int64_t logits_at_ = 0;
+  Sampler sampler_;
+  TraceSink trace_;
+};
+
+}  // namespace levin::engine

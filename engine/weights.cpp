@@ -1,0 +1,183 @@
+// Tensor names -> Weights. Names and shapes are those of the published checkpoints.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "engine/model.h"
+
+namespace levin::engine {
+namespace {
+
+using kernels::DType;
+
+// Looks tensors up by name and keeps the first problem, so that the name map below reads as a list.
+class TensorSource {
+ public:
+  explicit TensorSource(const SafeTensors& files) : files_(files) {}
+
+  bool has(const std::string& name) const { return files_.find(name) != nullptr; }
+
+  MatrixView matrix(const std::string& name, int64_t rows, int64_t cols) {
+    const TensorInfo* info = get(name, {rows, cols});
+    if (info == nullptr) return {};
+    MatrixView view;
+    view.data = info->data.data();
+    view.dtype = dtype_of(*info);
+    view.rows = rows;
+    view.cols = cols;
+    return view;
+  }
+
+  std::vector<float> vector(const std::string& name, int64_t size) {
+    const TensorInfo* info = get(name, {size});
+    std::vector<float> values(info == nullptr ? 0 : static_cast<size_t>(size));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = element(*info, i);
+    return values;
+  }
+
+  Result<void> result() const {
+    if (error_) return *error_;
+    return {};
+  }
+
+ private:
+  static DType dtype_of(const TensorInfo& info) {
+    if (info.dtype == "F32") return DType::kF32;
+    return info.dtype == "F16" ? DType::kF16 : DType::kBF16;
+  }
+
+  static float element(const TensorInfo& info, size_t index) {
+    if (info.dtype == "F32") {
+      float value;
+      std::memcpy(&value, info.data.data() + index * 4, sizeof value);
+      return value;
+    }
+    uint16_t half;
+    std::memcpy(&half, info.data.data() + index * 2, sizeof half);
+    if (info.dtype == "BF16") {
+      const uint32_t wide = static_cast<uint32_t>(half) << 16;
+      float value;
+      std::memcpy(&value, &wide, sizeof value);
+      return value;
+    }
+    const int exponent = (half >> 10) & 31;
+    const int mantissa = half & 1023;
+    const double magnitude =
+        exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
+    return static_cast<float>((half & 0x8000) != 0 ? -magnitude : magnitude);
+  }
+
+  const TensorInfo* get(const std::string& name, const std::vector<int64_t>& shape) {
+    if (error_) return nullptr;
+    const TensorInfo* info = files_.find(name);
+    if (info == nullptr) {
+      error_ = Error(ErrorCode::kCorrupt,
+                     fmt::format("tensor '{}' is missing, config implies {}", name, shape_text(shape)));
+      return nullptr;
+    }
+    if (info->shape != shape) {
+      error_ = Error(ErrorCode::kCorrupt, fmt::format("tensor '{}' is {}, config implies {}", name,
+                                                      shape_text(info->shape), shape_text(shape)));
+      return nullptr;
+    }
+    if (info->dtype != "F32" && info->dtype != "F16" && info->dtype != "BF16") {
+      error_ = Error(ErrorCode::kUnsupported,
+                     fmt::format("tensor '{}' is {}, expected F32, F16 or BF16", name, info->dtype));
+      return nullptr;
+    }
+    return info;
+  }
+
+  const SafeTensors& files_;
+  std::optional<Error> error_;
+};
+
+void load_attention(TensorSource& source, const ModelConfig& config, const std::string& prefix,
+                    int64_t layer, LayerWeights* weights) {
+  const int64_t hidden = config.hidden_size;
+  const int64_t wide = config.attention_size();
+  const int64_t narrow = config.num_kv_heads * config.head_dim;
+  const std::string name = prefix + "self_attn.";
+  if (weights->kind == AttentionKind::kLightning) {
+    weights->lightning.qkv = source.matrix(name + "qkv_proj.weight", 3 * wide, hidden);
+    weights->lightning.output_gate = source.matrix(name + "output_gate.weight", wide, hidden);
+    weights->lightning.out = source.matrix(name + "out_proj.weight", hidden, wide);
+    weights->lightning.norm = source.vector(name + "norm.weight", wide);
+    weights->lightning.slope_rate = slope_rates(config, layer);
+    return;
+  }
+  weights->softmax.q = source.matrix(name + "q_proj.weight", wide, hidden);
+  weights->softmax.k = source.matrix(name + "k_proj.weight", narrow, hidden);
+  weights->softmax.v = source.matrix(name + "v_proj.weight", narrow, hidden);
+  weights->softmax.out = source.matrix(name + "o_proj.weight", hidden, wide);
+}
+
+MlpWeights load_mlp(TensorSource& source, const std::string& gate, const std::string& up,
+                    const std::string& down, int64_t width, int64_t hidden) {
+  MlpWeights mlp;
+  mlp.gate = source.matrix(gate, width, hidden);
+  mlp.up = source.matrix(up, width, hidden);
+  mlp.down = source.matrix(down, hidden, width);
+  return mlp;
+}
+
+void load_moe(TensorSource& source, const ModelConfig& config, const std::string& prefix,
+              MoeWeights* weights) {
+  const int64_t hidden = config.hidden_size;
+  const std::string name = prefix + "block_sparse_moe.";
+  weights->router = source.matrix(name + "gate.weight", config.num_experts, hidden);
+  for (int64_t e = 0; e < config.num_experts; ++e) {
+    const std::string expert = fmt::format("{}experts.{}.", name, e);
+    weights->experts.push_back(load_mlp(source, expert + "w1.weight", expert + "w3.weight",
+                                        expert + "w2.weight", config.intermediate_size, hidden));
+  }
+  if (config.shared_intermediate_size == 0) return;
+  weights->has_shared = true;
+  // The published code sizes this MLP with intermediate_size, vLLM with shared_intermediate_size: the
+  // file decides between the two.
+  const std::string shared = prefix + "shared_mlp.";
+  weights->shared = load_mlp(source, shared + "gate_proj.weight", shared + "up_proj.weight",
+                             shared + "down_proj.weight", config.intermediate_size, hidden);
+  weights->shared_gate = source.matrix(prefix + "coefficient.weight", 1, hidden);
+}
+
+Result<Weights> load_weights(const SafeTensors& files, const ModelConfig& config) {
+  TensorSource source(files);
+  Weights weights;
+  weights.embedding = source.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
+  for (int64_t layer = 0; layer < config.num_layers; ++layer) {
+    const std::string prefix = fmt::format("model.layers.{}.", layer);
+    LayerWeights& one = weights.layers.emplace_back();
+    one.kind = config.attention_kinds[static_cast<size_t>(layer)];
+    one.input_norm = source.vector(prefix + "input_layernorm.weight", config.hidden_size);
+    one.post_attention_norm = source.vector(prefix + "post_attention_layernorm.weight", config.hidden_size);
+    load_attention(source, config, prefix, layer, &one);
+    load_moe(source, config, prefix, &one.moe);
+  }
+  weights.final_norm = source.vector("model.norm.weight", config.hidden_size);
+  const bool tied = config.tie_word_embeddings && !source.has("lm_head.weight");
+  weights.lm_head = source.matrix(tied ? "model.embed_tokens.weight" : "lm_head.weight", config.vocab_size,
+                                  config.hidden_size);
+  TRY(source.result());
+  return weights;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> load_model(const std::string& folder) {
+  auto model = std::make_unique<Model>();
+  TRY_ASSIGN(model->config, load_config(folder + "/config.json"));
+  TRY_ASSIGN(model->files, SafeTensors::open_folder(folder));
+  Result<Weights> weights = load_weights(model->files, model->config);
+  if (!weights) return std::move(weights).error().context("loading the model in " + folder);
+  model->weights = *std::move(weights);
+  const ModelConfig& config = model->config;
+  for (int64_t c = 0; c < config.rotary_dim / 2; ++c) {
+    const float exponent = static_cast<float>(2 * c) / static_cast<float>(config.rotary_dim);
+    model->inverse_freq.push_back(1.0f / std::pow(static_cast<float>(config.rope_theta), exponent));
+  }
+  return model;
+}
+
+}  // namespace levin::engine

@@ -1,0 +1,138 @@
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include "kernels/cpu/cpu_ops.h"
+#include "kernels/cpu/thread_pool.h"
+#include "kernels/device.h"
+
+namespace levin::kernels {
+namespace {
+
+constexpr size_t kAlignment = 64;
+
+int available_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+bool cpu_has(CpuIsa isa) {
+#if defined(__x86_64__)
+  switch (isa) {
+    case CpuIsa::kAvx512:
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    case CpuIsa::kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+             __builtin_cpu_supports("f16c");
+    default:
+      return true;
+  }
+#else
+  return isa == CpuIsa::kReference || isa == CpuIsa::kBaseline;
+#endif
+}
+
+const Ops& ops_of(CpuIsa isa) {
+  switch (isa) {
+    case CpuIsa::kReference: return reference_ops();
+    case CpuIsa::kBaseline: return baseline_ops();
+    case CpuIsa::kAvx2: return avx2_ops();
+    case CpuIsa::kAvx512: return avx512_ops();
+  }
+  return reference_ops();
+}
+
+class CpuDevice final : public Device {
+ public:
+  CpuDevice(CpuIsa isa, int num_threads)
+      : isa_(isa), pool_(num_threads), parallel_(pool_.parallel()) {}
+
+  const Ops& ops() const override { return ops_of(isa_); }
+  const Parallel& parallel() const override { return parallel_; }
+
+  std::string name() const override {
+    return std::string("CPU, ") + cpu_isa_name(isa_) + ", " + std::to_string(pool_.num_threads()) +
+           (pool_.num_threads() == 1 ? " thread" : " threads");
+  }
+
+  Result<void*> allocate(size_t bytes) override {
+    const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    void* memory = std::aligned_alloc(kAlignment, std::max(rounded, kAlignment));
+    if (memory == nullptr) {
+      return Error(ErrorCode::kLimit, "cannot allocate " + std::to_string(bytes) + " bytes");
+    }
+    std::memset(memory, 0, rounded);
+    return memory;
+  }
+  void release(void* memory) override { std::free(memory); }
+  void copy_to_host(void* host, const void* device, size_t bytes) override {
+    std::memcpy(host, device, bytes);
+  }
+
+ private:
+  CpuIsa isa_;
+  ThreadPool pool_;
+  Parallel parallel_;
+};
+
+}  // namespace
+
+CpuIsa best_cpu_isa() {
+  for (CpuIsa isa : {CpuIsa::kAvx512, CpuIsa::kAvx2}) {
+    if (cpu_has(isa)) return isa;
+  }
+  return CpuIsa::kBaseline;
+}
+
+const char* cpu_isa_name(CpuIsa isa) {
+  switch (isa) {
+    case CpuIsa::kReference: return "reference";
+    case CpuIsa::kBaseline: return "baseline";
+    case CpuIsa::kAvx2: return "avx2";
+    case CpuIsa::kAvx512: return "avx512";
+  }
+  return "?";
+}
+
+Result<std::unique_ptr<Device>> make_cpu_device(const CpuOptions& options) {
+  if (!cpu_has(options.isa)) {
+    return Error(ErrorCode::kUnsupported, std::string("this CPU has no ") +
+                                              cpu_isa_name(options.isa) + "; the best it has is " +
+                                              cpu_isa_name(best_cpu_isa()));
+  }
+  const int num_threads = options.num_threads > 0 ? options.num_threads : available_cores();
+  return std::unique_ptr<Device>(std::make_unique<CpuDevice>(options.isa, num_threads));
+}
+
+Result<DeviceBuffer> DeviceBuffer::create(Device& device, size_t count) {
+  TRY_ASSIGN(void* memory, device.allocate(count * sizeof(float)));
+  DeviceBuffer buffer;
+  buffer.device_ = &device;
+  buffer.data_ = static_cast<float*>(memory);
+  buffer.size_ = count;
+  return buffer;
+}
+
+DeviceBuffer::DeviceBuffer(DeviceBuffer&& other) noexcept
+    : device_(other.device_),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
+
+DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&& other) noexcept {
+  std::swap(device_, other.device_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+DeviceBuffer::~DeviceBuffer() {
+  if (data_ != nullptr) device_->release(data_);
+}
+
+}  // namespace levin::kernels

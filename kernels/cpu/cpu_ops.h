@@ -1,0 +1,12 @@
+// The op tables of each instruction set; one small file fills each (ops_<isa>.cpp).
+#pragma once
+
+#include "kernels/ops.h"
+
+namespace levin::kernels {
+
+const Ops& baseline_ops();  // What every x86-64 has (SSE2), and the fallback elsewhere.
+const Ops& avx2_ops();      // AVX2, FMA, F16C
+const Ops& avx512_ops();    // AVX-512 F, BW, VL, DQ
+
+}  // namespace levin::kernels

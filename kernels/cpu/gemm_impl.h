@@ -1,0 +1,133 @@
+// Matrix products. out[n, rows] = x[n, cols] * w[rows, cols]^T reads each weight once per four tokens;
+// the small product below serves the blocks of lightning attention.
+#pragma once
+
+#include "kernels/cpu/vec.h"
+
+namespace levin::kernels {
+namespace {
+
+// Below this many multiply-adds an op stays on the calling thread: waking another costs more.
+constexpr int64_t kWorkPerRange = 1 << 16;
+
+constexpr int kTileRows = 4;
+constexpr int kTileTokens = 4;
+
+// kRows x kTokens sums in registers (16 vectors of AVX-512's 32) over the whole of cols.
+template <typename Read, int kRows, int kTokens>
+inline void matmul_tile(const char* w, int64_t cols, const float* x, float* out, int64_t out_stride) {
+  Vec sum[kRows][kTokens] = {};
+  int64_t k = 0;
+  for (; k + kLanes <= cols; k += kLanes) {
+    Vec weight[kRows];
+    for (int r = 0; r < kRows; ++r) weight[r] = Read::vec(w + (r * cols + k) * Read::kBytes);
+    for (int t = 0; t < kTokens; ++t) {
+      const Vec value = load(x + t * cols + k);
+      for (int r = 0; r < kRows; ++r) sum[r][t] += weight[r] * value;
+    }
+  }
+  for (int t = 0; t < kTokens; ++t) {
+    for (int r = 0; r < kRows; ++r) {
+      float total = sum_lanes(sum[r][t]);
+      for (int64_t j = k; j < cols; ++j) {
+        total += Read::one(w + (r * cols + j) * Read::kBytes) * x[t * cols + j];
+      }
+      out[t * out_stride + r] = total;
+    }
+  }
+}
+
+template <typename Read, int kRows>
+inline void matmul_rows(const char* w, int64_t cols, const float* x, int64_t n, float* out,
+                        int64_t out_stride) {
+  int64_t t = 0;
+  for (; t + kTileTokens <= n; t += kTileTokens) {
+    matmul_tile<Read, kRows, kTileTokens>(w, cols, x + t * cols, out + t * out_stride, out_stride);
+  }
+  for (; t < n; ++t) {
+    matmul_tile<Read, kRows, 1>(w, cols, x + t * cols, out + t * out_stride, out_stride);
+  }
+}
+
+template <typename Read>
+inline void matmul_as(const Parallel& parallel, const MatrixView& w, const float* x, int64_t n,
+                      float* out) {
+  const int64_t cols = w.cols;
+  const char* data = static_cast<const char*>(w.data);
+  const int64_t rows_per_range = kWorkPerRange / (cols * n) + 1;
+  const int64_t grain = (rows_per_range + kTileRows - 1) / kTileRows * kTileRows;
+  parallel_for(parallel, w.rows, grain, [=](int64_t begin, int64_t end, int) {
+    int64_t row = begin;
+    for (; row + kTileRows <= end; row += kTileRows) {
+      matmul_rows<Read, kTileRows>(data + row * cols * Read::kBytes, cols, x, n, out + row, w.rows);
+    }
+    for (; row < end; ++row) {
+      matmul_rows<Read, 1>(data + row * cols * Read::kBytes, cols, x, n, out + row, w.rows);
+    }
+  });
+}
+
+inline void op_matmul(const Parallel& parallel, const MatrixView& w, const float* x, int64_t n,
+                      float* out) {
+  switch (w.dtype) {
+    case DType::kF32: return matmul_as<ReadF32>(parallel, w, x, n, out);
+    case DType::kF16: return matmul_as<ReadF16>(parallel, w, x, n, out);
+    case DType::kBF16: return matmul_as<ReadBF16>(parallel, w, x, n, out);
+  }
+}
+
+// c[m, n] += a[m, k] * b[k, n], all float32 with row strides.
+template <int kRows>
+inline void add_product_rows(const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
+                             int64_t ldc, int64_t k_count, int64_t n) {
+  int64_t column = 0;
+  for (; column + 2 * kLanes <= n; column += 2 * kLanes) {
+    Vec sum[kRows][2];
+    for (int r = 0; r < kRows; ++r) {
+      sum[r][0] = load(c + r * ldc + column);
+      sum[r][1] = load(c + r * ldc + column + kLanes);
+    }
+    for (int64_t k = 0; k < k_count; ++k) {
+      const Vec b0 = load(b + k * ldb + column);
+      const Vec b1 = load(b + k * ldb + column + kLanes);
+      for (int r = 0; r < kRows; ++r) {
+        sum[r][0] += a[r * lda + k] * b0;
+        sum[r][1] += a[r * lda + k] * b1;
+      }
+    }
+    for (int r = 0; r < kRows; ++r) {
+      store(c + r * ldc + column, sum[r][0]);
+      store(c + r * ldc + column + kLanes, sum[r][1]);
+    }
+  }
+  for (; column + kLanes <= n; column += kLanes) {
+    Vec sum[kRows];
+    for (int r = 0; r < kRows; ++r) sum[r] = load(c + r * ldc + column);
+    for (int64_t k = 0; k < k_count; ++k) {
+      const Vec b0 = load(b + k * ldb + column);
+      for (int r = 0; r < kRows; ++r) sum[r] += a[r * lda + k] * b0;
+    }
+    for (int r = 0; r < kRows; ++r) store(c + r * ldc + column, sum[r]);
+  }
+  for (; column < n; ++column) {
+    for (int r = 0; r < kRows; ++r) {
+      float sum = c[r * ldc + column];
+      for (int64_t k = 0; k < k_count; ++k) sum += a[r * lda + k] * b[k * ldb + column];
+      c[r * ldc + column] = sum;
+    }
+  }
+}
+
+inline void add_product(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
+                        int64_t m, int64_t k, int64_t n) {
+  int64_t row = 0;
+  for (; row + 4 <= m; row += 4) {
+    add_product_rows<4>(a + row * lda, lda, b, ldb, c + row * ldc, ldc, k, n);
+  }
+  for (; row < m; ++row) {
+    add_product_rows<1>(a + row * lda, lda, b, ldb, c + row * ldc, ldc, k, n);
+  }
+}
+
+}  // namespace
+}  // namespace levin::kernels

@@ -1,0 +1,11 @@
+#include "kernels/cpu/cpu_ops.h"
+#include "kernels/cpu/table_impl.h"
+
+namespace levin::kernels {
+
+const Ops& avx2_ops() {
+  static const Ops table = make_table("avx2");
+  return table;
+}
+
+}  // namespace levin::kernels

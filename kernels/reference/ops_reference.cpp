@@ -1,0 +1,249 @@
+// Plain scalar truth for every op, with sums in double. Never optimised: the fast tables are tested
+// against it.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "kernels/ops.h"
+
+namespace levin::kernels {
+namespace {
+
+float widen(const MatrixView& w, int64_t index) {
+  const char* at = static_cast<const char*>(w.data) + static_cast<size_t>(index) * dtype_size(w.dtype);
+  if (w.dtype == DType::kF32) {
+    float value;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  }
+  uint16_t half;
+  std::memcpy(&half, at, sizeof half);
+  if (w.dtype == DType::kBF16) {
+    const uint32_t wide = static_cast<uint32_t>(half) << 16;
+    float value;
+    std::memcpy(&value, &wide, sizeof value);
+    return value;
+  }
+  const int exponent = (half >> 10) & 31;
+  const double mantissa = half & 1023;
+  const double sign = (half & 0x8000) != 0 ? -1 : 1;
+  if (exponent == 31) return static_cast<float>(mantissa != 0 ? NAN : sign * INFINITY);
+  if (exponent == 0) return static_cast<float>(sign * std::ldexp(mantissa, -24));
+  return static_cast<float>(sign * std::ldexp(1024 + mantissa, exponent - 25));
+}
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+void embed(const Parallel&, const MatrixView& table, const int32_t* ids, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t c = 0; c < table.cols; ++c) out[i * table.cols + c] = widen(table, ids[i] * table.cols + c);
+  }
+}
+
+void rms_norm(const Parallel&, const float* x, const float* weight, float eps, int64_t n, int64_t width,
+              float* out) {
+  for (int64_t row = 0; row < n; ++row) {
+    double squares = 0;
+    for (int64_t c = 0; c < width; ++c) squares += double{x[row * width + c]} * x[row * width + c];
+    const double scale = 1 / std::sqrt(squares / static_cast<double>(width) + eps);
+    for (int64_t c = 0; c < width; ++c) {
+      out[row * width + c] = static_cast<float>(weight[c] * (x[row * width + c] * scale));
+    }
+  }
+}
+
+void matmul(const Parallel&, const MatrixView& w, const float* x, int64_t n, float* out) {
+  for (int64_t t = 0; t < n; ++t) {
+    for (int64_t row = 0; row < w.rows; ++row) {
+      double sum = 0;
+      for (int64_t c = 0; c < w.cols; ++c) sum += double{widen(w, row * w.cols + c)} * x[t * w.cols + c];
+      out[t * w.rows + row] = static_cast<float>(sum);
+    }
+  }
+}
+
+void silu(const Parallel&, float* x, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) x[i] = static_cast<float>(x[i] * sigmoid(x[i]));
+}
+
+void silu_multiply(const Parallel&, float* gate, const float* up, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) gate[i] = static_cast<float>(gate[i] * sigmoid(gate[i]) * up[i]);
+}
+
+void sigmoid_multiply(const Parallel&, float* x, const float* gate, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) x[i] = static_cast<float>(x[i] * sigmoid(gate[i]));
+}
+
+void scaled_sum(const Parallel&, const float* a, float alpha, const float* b, float beta, int64_t count,
+                float* out) {
+  for (int64_t i = 0; i < count; ++i) out[i] = a[i] * alpha + b[i] * beta;
+}
+
+void rotary(const Parallel&, const RotaryArgs& args) {
+  const int64_t half = args.rotary_dim / 2;
+  for (int64_t row = 0; row < args.num_tokens * args.num_heads; ++row) {
+    const auto position = static_cast<float>(args.first_position + row / args.num_heads);
+    float* x = args.x + row * args.head_dim;
+    for (int64_t c = 0; c < half; ++c) {
+      // The angle is rounded to float32 as in the published model, whose table is float32.
+      const double angle = position * args.inverse_freq[c];
+      const double low = x[c];
+      const double high = x[c + half];
+      x[c] = static_cast<float>(low * std::cos(angle) - high * std::sin(angle));
+      x[c + half] = static_cast<float>(high * std::cos(angle) + low * std::sin(angle));
+    }
+  }
+}
+
+// Recurrent form, token by token.
+void lightning_attention(const Parallel&, const LightningArgs& args) {
+  const int64_t d = args.head_dim;
+  for (int64_t head = 0; head < args.num_heads; ++head) {
+    const double decay = std::exp(-double{args.slope_rate[head]});
+    std::vector<double> state(args.state + head * d * d, args.state + (head + 1) * d * d);
+    for (int64_t t = 0; t < args.num_tokens; ++t) {
+      const float* q = args.qkv + (t * args.num_heads + head) * 3 * d;
+      const float* k = q + d;
+      const float* v = k + d;
+      for (int64_t column = 0; column < d; ++column) {
+        double sum = 0;
+        for (int64_t row = 0; row < d; ++row) {
+          double& cell = state[static_cast<size_t>(row * d + column)];
+          cell = cell * decay + double{k[row]} * v[column];
+          sum += q[row] * cell;
+        }
+        args.out[(t * args.num_heads + head) * d + column] = static_cast<float>(sum);
+      }
+    }
+    for (int64_t i = 0; i < d * d; ++i) {
+      args.state[head * d * d + i] = static_cast<float>(state[static_cast<size_t>(i)]);
+    }
+  }
+}
+
+void attention(const Parallel&, const AttentionArgs& args) {
+  const int64_t d = args.head_dim;
+  for (int64_t t = 0; t < args.num_tokens; ++t) {
+    for (int64_t head = 0; head < args.num_heads; ++head) {
+      const int64_t kv_head = head / (args.num_heads / args.num_kv_heads);
+      const float* q = args.q + (t * args.num_heads + head) * d;
+      const int64_t visible = args.first_position + t + 1;
+      const auto at = [&](const float* const* pages, int64_t position) {
+        return pages[position / args.page_tokens] +
+               (position % args.page_tokens * args.num_kv_heads + kv_head) * d;
+      };
+      std::vector<double> weight(static_cast<size_t>(visible));
+      for (int64_t j = 0; j < visible; ++j) {
+        double score = 0;
+        for (int64_t c = 0; c < d; ++c) score += double{q[c]} * at(args.k_pages, j)[c];
+        weight[static_cast<size_t>(j)] = score * args.scale;
+      }
+      const double maximum = *std::max_element(weight.begin(), weight.end());
+      double total = 0;
+      for (double& w : weight) total += w = std::exp(w - maximum);
+      for (int64_t c = 0; c < d; ++c) {
+        double sum = 0;
+        for (int64_t j = 0; j < visible; ++j) sum += weight[static_cast<size_t>(j)] * at(args.v_pages, j)[c];
+        args.out[(t * args.num_heads + head) * d + c] = static_cast<float>(sum / total);
+      }
+    }
+  }
+}
+
+void route(const Parallel&, const RouteArgs& args) {
+  for (int64_t t = 0; t < args.num_tokens; ++t) {
+    const float* logits = args.logits + t * args.num_experts;
+    std::vector<int32_t> order(static_cast<size_t>(args.num_experts));
+    for (size_t e = 0; e < order.size(); ++e) order[e] = static_cast<int32_t>(e);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int32_t a, int32_t b) { return logits[a] > logits[b]; });
+    double total = 0;
+    for (int64_t rank = 0; rank < args.top_k; ++rank) {
+      total += std::exp(double{logits[order[static_cast<size_t>(rank)]]} - logits[order[0]]);
+    }
+    for (int64_t rank = 0; rank < args.top_k; ++rank) {
+      const int32_t id = order[static_cast<size_t>(rank)];
+      args.ids[t * args.top_k + rank] = id;
+      args.weights[t * args.top_k + rank] =
+          static_cast<float>(std::exp(double{logits[id]} - logits[order[0]]) / total);
+    }
+  }
+}
+
+void gather_rows(const Parallel&, const float* x, const int32_t* rows, int64_t n, int64_t width,
+                 float* out) {
+  for (int64_t i = 0; i < n; ++i) std::copy_n(x + rows[i] * width, width, out + i * width);
+}
+
+void scatter_add_rows(const Parallel&, const float* x, const int32_t* rows, const float* weights,
+                      int64_t n, int64_t width, float* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t c = 0; c < width; ++c) out[rows[i] * width + c] += weights[i] * x[i * width + c];
+  }
+}
+
+void mix_shared(const Parallel&, float* moe, const float* shared, const float* gate, int64_t n,
+                int64_t width) {
+  for (int64_t t = 0; t < n; ++t) {
+    const double share = sigmoid(gate[t]);
+    for (int64_t c = t * width; c < (t + 1) * width; ++c) {
+      moe[c] = static_cast<float>((1 - share) * moe[c] + share * shared[c]);
+    }
+  }
+}
+
+}  // namespace
+
+const Ops& reference_ops() {
+  static const Ops table = [] {
+    Ops ops;
+    ops.name = "reference";
+    ops.embed = embed;
+    ops.rms_norm = rms_norm;
+    ops.matmul = matmul;
+    ops.silu = silu;
+    ops.silu_multiply = silu_multiply;
+    ops.sigmoid_multiply = sigmoid_multiply;
+    ops.scaled_sum = scaled_sum;
+    ops.rotary = rotary;
+    ops.lightning_attention = lightning_attention;
+    ops.attention = attention;
+    ops.route = route;
+    ops.gather_rows = gather_rows;
+    ops.scatter_add_rows = scatter_add_rows;
+    ops.mix_shared = mix_shared;
+    return ops;
+  }();
+  return table;
+}
+
+void lightning_attention_naive(const LightningArgs& args) {
+  const int64_t d = args.head_dim;
+  for (int64_t head = 0; head < args.num_heads; ++head) {
+    const double slope = args.slope_rate[head];
+    const float* state = args.state + head * d * d;
+    const auto row_of = [&](int64_t t) { return args.qkv + (t * args.num_heads + head) * 3 * d; };
+    for (int64_t t = 0; t < args.num_tokens; ++t) {
+      std::vector<double> sum(static_cast<size_t>(d));
+      const float* q = row_of(t);
+      for (int64_t row = 0; row < d; ++row) {
+        const double scaled = q[row] * std::exp(-slope * static_cast<double>(t + 1));
+        for (int64_t c = 0; c < d; ++c) sum[static_cast<size_t>(c)] += scaled * state[row * d + c];
+      }
+      for (int64_t j = 0; j <= t; ++j) {
+        const float* k = row_of(j) + d;
+        const float* v = k + d;
+        double score = 0;
+        for (int64_t c = 0; c < d; ++c) score += double{q[c]} * k[c];
+        score *= std::exp(-slope * static_cast<double>(t - j));
+        for (int64_t c = 0; c < d; ++c) sum[static_cast<size_t>(c)] += score * v[c];
+      }
+      for (int64_t c = 0; c < d; ++c) {
+        args.out[(t * args.num_heads + head) * d + c] = static_cast<float>(sum[static_cast<size_t>(c)]);
+      }
+    }
+  }
+}
+
+}  // namespace levin::kernels
