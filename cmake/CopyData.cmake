@@ -1,5 +1,7 @@
 # cmake -DFROM=folder -DTO=folder -P CopyData.cmake: makes TO hold the files of FROM, without
 # CMakeLists.txt. Equal files are left alone; files that FROM no longer has are removed.
+cmake_minimum_required(VERSION 3.25)
+
 file(GLOB_RECURSE wanted RELATIVE ${FROM} ${FROM}/*)
 list(REMOVE_ITEM wanted CMakeLists.txt)
 file(GLOB_RECURSE present RELATIVE ${TO} ${TO}/*)
