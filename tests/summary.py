@@ -17,17 +17,18 @@ def skip_reason(case):
     found = GTEST_SKIP.search(case.findtext("system-out") or "")
     if found and found.group(1).strip():
         return " ".join(found.group(1).split())
+    if case.get("status") == "disabled":
+        return "disabled"
     return case.find("skipped").get("message") or "no reason given"
 
 
 def outcome(case):
     """CTest lists tests that could not be started (no such program) as skipped; they have failed."""
+    if case.get("status") == "run":
+        return "passed"
     skipped = case.find("skipped")
-    if skipped is None:
-        return "passed" if case.get("status") == "run" else "failed"
-    if case.get("status") == "disabled" or (skipped.get("message") or "").startswith("SKIP_"):
-        return "skipped"
-    return "failed"
+    by_itself = skipped is not None and (skipped.get("message") or "").startswith("SKIP_")
+    return "skipped" if by_itself or case.get("status") == "disabled" else "failed"
 
 
 def main(path):
