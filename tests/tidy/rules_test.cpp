@@ -82,9 +82,13 @@ TEST(Rules, BannedWordsAreFound) {
   EXPECT_EQ(count("agent/a.cpp", "std::system (\"ls\");"), 1u);
   EXPECT_EQ(count("agent/a.cpp", "::system(\"ls\");"), 1u);
   EXPECT_EQ(count("agent/a.cpp", "prompt.system(1); Prompt::system(2); system = 3;"), 0u);
+  EXPECT_EQ(count("agent/a.cpp", "std::string system(text);"), 0u);
+  EXPECT_EQ(count("agent/a.cpp", "return system(text);"), 1u);
+  EXPECT_EQ(count("agent/a.cpp", "if (a) {\n  system(text);\n}"), 1u);
   EXPECT_EQ(count("agent/a.cpp", "int x = rand();"), 1u);
   EXPECT_EQ(count("agent/a.cpp", "int x = operand();"), 0u);
   EXPECT_EQ(count("agent/a.cpp", "using namespace std;"), 1u);
+  EXPECT_EQ(count("agent/a.cpp", "using namespace std::string_view_literals;"), 0u);
   EXPECT_EQ(count("tests/a.cpp", "using namespace levin;"), 0u);
   EXPECT_EQ(count("agent/a.cpp", "// rand() and system() are banned\nf(\"rand()\");"), 0u);
 }
