@@ -1,8 +1,9 @@
-// The chat templates that this model family uses, written in C++ (no template language is executed).
-// Two stateless ones turn whole conversations into text, byte-exact with the published templates; the
-// third, PromptWriter, is levin's own lossless use of the first: it renders one piece at a time, and
-// what was rendered before is never touched. Sources: the model's tokenizer_config.json; vLLM's
-// examples/tool_chat_template_minimax_m1.jinja; the prompt format in docs/formats/prompt.md.
+// The chat templates that this model family uses, written in C++ (no template language is
+// executed). Two stateless ones turn whole conversations into text, byte-exact with the published
+// templates; the third, PromptWriter, is levin's own lossless use of the first: it renders one
+// piece at a time, and what was rendered before is never touched. Sources: the model's
+// tokenizer_config.json; vLLM's examples/tool_chat_template_minimax_m1.jinja; the prompt format in
+// docs/formats/prompt.md.
 #pragma once
 
 #include <string>
@@ -21,7 +22,8 @@ enum class ChatTemplate { kM1, kVllm, kLevin };
 // Renders {"messages": [...], "tools": [...] | null, "add_generation_prompt": bool} to text.
 // kLevin takes the same input as kM1, plus plain strings as content.
 // Errors: kInvalidArgument naming the message index and what was expected there.
-Result<std::string> render_conversation(ChatTemplate which, const nlohmann::ordered_json& conversation);
+Result<std::string> render_conversation(ChatTemplate which,
+                                        const nlohmann::ordered_json& conversation);
 
 // One result of a tool call, in call order.
 struct ToolResultText {
@@ -51,6 +53,11 @@ class PromptWriter {
 
  private:
   explicit PromptWriter(const Tokenizer& tokenizer) : tokenizer_(&tokenizer) {}
+
+  // Untrusted or not, `text` is encoded with special tokens as text.
+  void append_text(std::string_view text, std::vector<TokenId>& ids) const;
+  // The two markers around `body`, and the newline after the second.
+  void append_turn(std::string_view body, std::vector<TokenId>& ids) const;
 
   const Tokenizer* tokenizer_;
   TokenId begin_of_document_ = 0;

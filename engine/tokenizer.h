@@ -1,6 +1,6 @@
 // Tokenizer: text <-> token ids for a byte-level BPE described by a Hugging Face tokenizer.json.
-// Special tokens (`"special": true` in added_tokens) are recognised in trusted text only, so that no
-// user or tool text can inject a chat marker; other added tokens are recognised everywhere.
+// Special tokens (`"special": true` in added_tokens) are recognised in trusted text only, so that
+// no user or tool text can inject a chat marker; other added tokens are recognised everywhere.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +24,11 @@ enum class SpecialTokens {
 // Const after load; every member may be called from many threads.
 class Tokenizer {
  public:
-  // Reads a tokenizer.json. Errors: kNotFound; kCorrupt (bad JSON, bad merges); kUnsupported, naming
-  // the normaliser, pre-tokenizer, decoder or model type found and those that are known.
+  // Reads a tokenizer.json. Errors: kNotFound; kCorrupt (bad JSON, bad merges); kUnsupported,
+  // naming the normaliser, pre-tokenizer, decoder or model type found and those that are known.
   static Result<Tokenizer> load(const std::string& path);
+  // The same from the text of such a file.
+  static Result<Tokenizer> from_json(std::string_view text);
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
