@@ -57,11 +57,11 @@ std::string duration(int64_t wall_ms) {
   return fmt::format("{} min {} s", seconds / 60, seconds % 60);
 }
 
-// What a reader wants to see of the arguments: the path, the pattern, else all of them.
+// What a reader wants to see of the arguments: the pattern or the path, else all of them.
 std::string main_argument(const std::string& arguments) {
   const auto value = nlohmann::json::parse(arguments, nullptr, false);
   if (value.is_object()) {
-    for (const char* key : {"path", "pattern", "command", "url"}) {
+    for (const char* key : {"pattern", "path", "command", "url"}) {
       const auto found = value.find(key);
       if (found != value.end() && found->is_string()) return found->get<std::string>();
     }
