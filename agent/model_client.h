@@ -1,0 +1,41 @@
+// The seam between the loop and whatever produces tokens. Two users: the engine and a script of
+// prepared replies (agent/script_model.h), which makes every path of the agent testable.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/sampler_options.h"
+#include "engine/tokenizer.h"
+
+namespace levin::agent {
+
+// Used by one thread at a time.
+class ModelClient {
+ public:
+  virtual ~ModelClient() = default;
+
+  virtual const engine::Tokenizer& tokenizer() const = 0;
+
+  // Everything that was prefilled and sampled, in order. Only ever grows.
+  virtual const std::vector<engine::TokenId>& token_log() const = 0;
+
+  // Extends the log; computed before the next sample at the latest. Ends a reply in progress.
+  virtual Result<void> append(std::span<const engine::TokenId> tokens) = 0;
+
+  // Draws the next token and appends it to the log. A reply ends with the end marker, which is
+  // sampled like any token. Errors: kLimit when the reply can't go on (the context is full, or the
+  // script cuts it here): the reply is cut and its end marker was not sampled. Any other error ends
+  // the run; when exhausted() is true then, its reason is `script_end`.
+  virtual Result<engine::TokenId> sample(const engine::SampleOptions& options) = 0;
+
+  // One line for the user.
+  virtual std::string description() const = 0;
+
+  // A script has no replies left, and none is in progress.
+  virtual bool exhausted() const { return false; }
+};
+
+}  // namespace levin::agent
