@@ -46,7 +46,9 @@ void add_system(Arguments& arguments, const HostView& host) {
   for (const std::string& folder : host.hidden_folders) arguments.add_tmpfs(folder, "0755");
   // Bind mounts are nodev: /dev/null in this place cannot be opened at all.
   for (const std::string& file : host.hidden_files) arguments.add("--ro-bind", "/dev/null", file);
-  arguments.add("--proc", "/proc", "--dev", "/dev");
+  // bwrap covers only some of /proc. Without this, root inside, though without capabilities, is
+  // still the owner of /proc/sys and could name a program in kernel.core_pattern that runs outside.
+  arguments.add("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev");
   for (const char* folder : {"/tmp", "/var/tmp"}) arguments.add_tmpfs(folder, "1777");
   arguments.add_tmpfs("/run", "0755");
   arguments.add("--symlink", "../run", "/var/run");

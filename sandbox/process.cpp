@@ -351,12 +351,15 @@ Result<ExitReport> Run::report() {
   report.output = std::move(kept.bytes);
   report.output_cut_at = kept.cut_at;
   report.output_bytes = output_.total_bytes();
-  const std::optional<int> code = request_.bubblewrap      ? status_number(status_, "exit-code")
-                                  : WIFEXITED(wait_status) ? std::optional(WEXITSTATUS(wait_status))
-                                                           : std::nullopt;
+  std::optional<int> code;
+  if (request_.bubblewrap) {
+    code = status_number(status_, "exit-code");
+  } else if (WIFEXITED(wait_status)) {
+    code = WEXITSTATUS(wait_status);
+  }
   if (cause_) {
     report.ended_by = *cause_;
-  } else if (code && request_.bubblewrap && kills_by_default(*code - 128)) {
+  } else if (code && kills_by_default(*code - 128)) {
     report.ended_by = EndedBy::kSignal;
     report.signal_number = *code - 128;
   } else if (code) {

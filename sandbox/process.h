@@ -26,11 +26,11 @@ struct ProcessRequest {
 };
 
 // Runs until the whole tree has ended, even when the output pipe stays open elsewhere.
-// bwrap reports a death by signal n as code 128+n; a code that means a deadly signal is given as
-// kSignal, so a command that exits with such a number itself cannot be told from it (a shell makes
-// the same choice).
-// Errors: kIo when the child cannot be started, when bwrap fails before the command starts (its
-// words are in the message), and when a process cannot be killed.
+// A death by signal n reaches us as exit code 128+n, through bwrap and through every shell. A code
+// that means a deadly signal is therefore given as kSignal, in every profile; a command that
+// chooses such a number itself cannot be told from it. Errors: kIo when the child cannot be
+// started, when bwrap fails before the command starts (its words are in the message), and when a
+// process cannot be killed.
 Result<ExitReport> run_process(const ProcessRequest& request, const OutputSink& sink,
                                const std::atomic<bool>* interrupted);
 

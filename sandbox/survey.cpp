@@ -291,10 +291,19 @@ WorkspaceView survey_workspace(const Policy& policy) {
 }
 
 std::vector<std::string> default_protected_paths(const std::string& workspace) {
-  std::vector<std::string> paths = {".git/hooks", ".git/config", ".git/config.worktree",
-                                    ".git/info",  ".vscode",     ".idea",
-                                    ".zed",       ".mcp.json",   ".envrc",
-                                    ".levin",     ".cursor",     ".claude"};
+  std::vector<std::string> paths = {".git/hooks",
+                                    ".git/config",
+                                    ".git/config.worktree",
+                                    ".git/info/attributes",
+                                    ".git/info/exclude",
+                                    ".vscode",
+                                    ".idea",
+                                    ".zed",
+                                    ".mcp.json",
+                                    ".envrc",
+                                    ".levin",
+                                    ".cursor",
+                                    ".claude"};
   const auto git = stat_link(workspace + "/.git");
   if (git && !S_ISDIR(git->st_mode)) paths.insert(paths.begin(), ".git");
   // Every submodule's repository has hooks and a configuration of its own, at any depth.
@@ -307,8 +316,8 @@ std::vector<std::string> default_protected_paths(const std::string& workspace) {
     if (++seen > kSubmoduleEntriesMax) break;
     const std::string name = it->path().filename().string();
     if (name == "objects" || name == "refs" || name == "logs") it.disable_recursion_pending();
-    if (name != "hooks" && name != "config" && name != "info") continue;
-    if (name != "config") it.disable_recursion_pending();
+    if (name != "hooks" && name != "config" && name != "attributes") continue;
+    if (name == "hooks") it.disable_recursion_pending();
     paths.push_back(fs::relative(it->path(), workspace, error).string());
   }
   return paths;
