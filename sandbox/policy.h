@@ -17,28 +17,36 @@ enum class Profile {
 };
 
 struct Limits {
-  int64_t wall_ms = 120'000;               // Then SIGINT, SIGTERM, SIGKILL to the whole tree.
-  int64_t grace_ms = 2'000;                // Between those three.
-  size_t output_head_bytes = 64 * 1024;    // First bytes kept of the merged output ...
-  size_t output_tail_bytes = 64 * 1024;    // ... and last bytes.
-  size_t output_bytes_max = 64 << 20;      // More than this kills the command.
-  int64_t processes_max = 1024;
+  int64_t wall_ms = 120'000;             // Then SIGINT, SIGTERM, SIGKILL to the whole tree.
+  int64_t grace_ms = 2'000;              // Between those three.
+  size_t output_head_bytes = 64 * 1024;  // First bytes kept of the merged output ...
+  size_t output_tail_bytes = 64 * 1024;  // ... and last bytes.
+  size_t output_bytes_max = 64 << 20;    // More than this kills the command.
+  int64_t processes_max = 1024;          // No effect on uid 0: the kernel exempts it.
   int64_t open_files_max = 4096;
   int64_t file_size_bytes_max = int64_t{4} << 30;
 };
 
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
 struct Policy {
   Profile profile = Profile::kReadOnly;
-  std::string workspace;                          // Absolute path without links.
-  std::vector<std::string> protected_paths;       // Relative to the workspace; read-only inside.
-  std::vector<std::pair<std::string, std::string>> environment;  // Exactly what the command sees.
+  std::string workspace;                     // Absolute path without links.
+  std::vector<std::string> protected_paths;  // Relative to the workspace; read-only inside.
+  Environment environment;  // Exactly what the command sees (a shell adds PWD). HOME names the
+                            // folder that is replaced by an empty one.
   Limits limits;
 };
 
 // The environment a command gets: an allow-list of the caller's variables (PATH, LANG, LC_*, TERM,
-// TZ, USER, LOGNAME ...) cleaned, plus HOME and TMPDIR inside the sandbox, and what keeps interpreters
-// from littering the workspace (PYTHONDONTWRITEBYTECODE ...). Secrets never pass.
-std::vector<std::pair<std::string, std::string>> default_environment(char* const* caller_environment,
-                                                                     Profile profile);
+// TZ, USER, LOGNAME ...) cleaned, plus HOME and TMPDIR inside the sandbox, and what keeps
+// interpreters from littering the workspace (PYTHONDONTWRITEBYTECODE ...). Secrets never pass.
+Environment default_environment(char* const* caller_environment, Profile profile);
+
+// The paths in a workspace that make trusted programs outside run or load something: git's hooks
+// and configuration (of submodules too), `.git` itself where it is a file, editor and agent
+// settings. Paths that do not exist are listed as well: they are watched
+// (ExitReport::protected_changes).
+std::vector<std::string> default_protected_paths(const std::string& workspace);
 
 }  // namespace levin::sandbox
