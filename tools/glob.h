@@ -1,0 +1,52 @@
+// Shell-like patterns over paths: ? * ** [a-z] {a,b} and backslash. No files are looked at.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace levin::tools {
+
+// One compiled pattern. Time to match is pattern size times text size, whatever the pattern.
+class Glob {
+ public:
+  // `*`, `?` and classes do not match `/`; a whole component `**` matches any number of components.
+  explicit Glob(std::string_view pattern);
+
+  bool matches(std::string_view path) const;
+
+ private:
+  enum class Kind { kLiteral, kAny, kStar, kFolders, kEverything, kClass };
+  struct Token {
+    Kind kind = Kind::kLiteral;
+    char literal = 0;
+    bool negated = false;
+    std::string members;  // For kClass: all bytes it stands for.
+  };
+
+  size_t read_class(std::string_view pattern, size_t at);
+  void spread(std::vector<char>& states, bool at_component_start) const;
+
+  std::vector<Token> tokens_;
+};
+
+// `a.{c,h}` as `a.c`, `a.h`; at most 256 patterns, nested braces included. Unbalanced braces are
+// ordinary characters.
+std::vector<std::string> expand_braces(std::string_view pattern);
+
+// What a user means by a glob: without `/` it is matched against the last component, else against
+// the whole path. Braces are expanded.
+class PathFilter {
+ public:
+  explicit PathFilter(std::string_view glob);
+  bool matches(std::string_view path) const;
+
+ private:
+  struct Alternative {
+    Glob glob;
+    bool whole_path;
+  };
+  std::vector<Alternative> alternatives_;
+};
+
+}  // namespace levin::tools

@@ -1,0 +1,63 @@
+// bash: one command line under the sandbox.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/file_io.h"
+#include "base/unique_fd.h"
+#include "tools/arguments.h"
+#include "tools/command_result.h"
+#include "tools/entries.h"
+#include "tools/workspace.h"
+
+namespace levin::tools {
+namespace {
+
+constexpr int64_t kTimeoutDefaultS = 120;
+constexpr int64_t kTimeoutMaxS = 3600;
+constexpr int kSpillFilesMax = 100'000;
+
+// Keeps `text` in the first free file of the spill folder and lets the model read it; returns its
+// path, empty when there is no folder or no room: the result then only says what was cut.
+std::string spill(const std::string& text, ToolContext& context) {
+  if (context.spill_folder.empty()) return "";
+  if (!make_directories(context.spill_folder)) return "";
+  for (int number = 1; number <= kSpillFilesMax; ++number) {
+    const std::string path = context.spill_folder + '/' + std::to_string(number) + ".txt";
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!fd && errno == EEXIST) continue;
+    if (!fd || !write_all(fd.get(), text, path)) return "";
+    return context.workspace.allow_reading(context.spill_folder) ? path : "";
+  }
+  return "";
+}
+
+ToolResult run_bash(const nlohmann::json& value, ToolContext& context) {
+  Arguments arguments("bash", kBashExample, value);
+  sandbox::Command command;
+  command.argv = {"bash", "-c", arguments.text("command")};
+  const int64_t timeout_s =
+      std::min(arguments.whole_number_or("timeout_s", kTimeoutDefaultS, 1), kTimeoutMaxS);
+  if (command.argv.back().find('\0') != std::string::npos) {
+    arguments.refuse("\"command\" must not hold a NUL byte");
+  }
+  if (arguments.failed()) return failure(arguments.problem());
+  if (context.sandbox == nullptr) {
+    return failure("E_DENIED " + command.argv.back() +
+                   " (commands are switched off). Do not retry; choose another way or ask.");
+  }
+  const sandbox::Sandbox limited = context.sandbox->with_wall_limit_ms(timeout_s * 1000);
+  const Result<sandbox::ExitReport> report =
+      limited.run(command, context.on_output, context.interrupted);
+  if (!report) return failure("E_IO cannot start the command: " + report.error().message());
+  const CommandOutput output = command_output(*report);
+  const std::string spill_path = output.truncated ? spill(output.full, context) : "";
+  return command_result(*report, shown_output(output, spill_path), timeout_s);
+}
+
+}  // namespace
+
+ToolEntry bash_tool() {
+  return {"bash", std::string(kBashExample), run_bash};
+}
+
+}  // namespace levin::tools
