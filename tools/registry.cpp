@@ -124,4 +124,10 @@ ToolResult Registry::call(std::string_view name, std::string_view arguments,
   return entry->run(value, context);
 }
 
+std::string cut_call_text(std::string_view arguments) {
+  const std::optional<std::string> problem = json_problem_text(arguments);
+  if (problem) return *problem;
+  return "E_JSON cut off at byte " + std::to_string(arguments.size()) + "; send the call again.";
+}
+
 }  // namespace levin::tools

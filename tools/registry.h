@@ -35,4 +35,8 @@ class Registry {
 // bash, read, search, edit, write.
 Registry make_registry();
 
+// The E_JSON answer to a call that the reply's end cut off, of whose arguments this much came. Such a
+// call is never run, even when what came happens to be whole.
+std::string cut_call_text(std::string_view arguments);
+
 }  // namespace levin::tools

@@ -1,0 +1,112 @@
+#include "agent/call_runner.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "agent/unified_diff.h"
+
+namespace levin::agent {
+namespace {
+
+// The text of member "command", when the arguments hold one.
+std::string command_of(const ToolCall& call) {
+  const auto arguments = nlohmann::json::parse(call.arguments, nullptr, /*allow_exceptions=*/false);
+  if (!arguments.is_object() || !arguments.contains("command") || !arguments["command"].is_string()) return "";
+  return arguments["command"].get<std::string>();
+}
+
+CommandItem::Status status_of(const tools::ToolResult& result) {
+  if (result.text.rfind("E_TIMEOUT", 0) == 0) return CommandItem::Status::kTimeout;
+  if (result.text.rfind("E_DENIED", 0) == 0) return CommandItem::Status::kDenied;
+  return result.failed || result.exit_code != 0 ? CommandItem::Status::kFailed : CommandItem::Status::kCompleted;
+}
+
+// A command's output as the model sees it: the result without its first line.
+std::string output_of(const std::string& text) {
+  const size_t line = text.find('\n');
+  return line == std::string::npos ? "" : text.substr(line + 1);
+}
+
+}  // namespace
+
+tools::ToolResult CallRunner::run_command(const ToolCall& call, const std::string& command, int step) {
+  Item item{ids_.next(), CommandItem{command, {}, "", CommandItem::Status::kRunning}};
+  events_.on_event(ItemStarted{step, item});
+  context_.on_output = [&](std::string_view output) {
+    events_.on_event(ItemUpdated{step, item, std::string(output)});
+  };
+  tools::ToolResult result = registry_.call(call.name, call.arguments, context_);
+  context_.on_output = nullptr;
+  CommandItem done{command, {}, output_of(result.text), status_of(result)};
+  if (result.is_command && result.exit_code >= 0) done.exit_code = result.exit_code;
+  if (context_.interrupted != nullptr && context_.interrupted->load()) {
+    done.status = CommandItem::Status::kInterrupted;
+  }
+  if (!result.is_command) done.output = result.text;
+  item.body = std::move(done);
+  events_.on_event(ItemCompleted{step, std::move(item)});
+  return result;
+}
+
+void CallRunner::report(const ToolCall& call, const tools::ToolResult& result, int step) {
+  for (const tools::FileChange& change : result.changes) {
+    changed_.insert(change.path);
+    FileChangeItem item{change.path, change.created ? FileChangeItem::Kind::kAdd : FileChangeItem::Kind::kUpdate,
+                        unified_diff(change.path, change.before, change.after)};
+    events_.on_event(ItemCompleted{step, Item{ids_.next(), std::move(item)}});
+  }
+  if (!result.changes.empty() && !result.failed) return;
+  ToolItem item{call.name, call.arguments, result.text, result.failed};
+  events_.on_event(ItemCompleted{step, Item{ids_.next(), std::move(item)}});
+}
+
+std::string CallRunner::told_about_loops(const ToolCall& call, std::string text) {
+  std::string key = call.name + '\0' + call.arguments + '\0' + text;
+  equal_calls_ = key == last_call_ ? equal_calls_ + 1 : 1;
+  last_call_ = std::move(key);
+  if (equal_calls_ < kEqualCallsMax) return text;
+  return fmt::format("E_LOOP same call and result {} times. Change something or finish.", equal_calls_);
+}
+
+engine::ToolResultText CallRunner::run_one(const ToolCall& call, int step) {
+  ++num_calls_;
+  const std::string command = call.name == "bash" ? command_of(call) : "";
+  tools::ToolResult result;
+  if (!command.empty()) {
+    result = run_command(call, command, step);
+  } else {
+    result = registry_.call(call.name, call.arguments, context_);
+    report(call, result, step);
+  }
+  return {call.name, told_about_loops(call, std::move(result.text))};
+}
+
+std::vector<engine::ToolResultText> CallRunner::run(const Reply& reply, int step) {
+  std::vector<engine::ToolResultText> results;
+  const auto refuse = [&](const std::string& name, const std::string& arguments, const std::string& text) {
+    ++num_calls_;
+    ToolItem item{name, arguments, text, true};
+    events_.on_event(ItemCompleted{step, Item{ids_.next(), std::move(item)}});
+    results.push_back({name, text});
+  };
+  size_t problem = 0;
+  for (size_t index = 0; index <= reply.calls.size(); ++index) {
+    // A malformed value has no name; bash is a tool that every profile shows.
+    for (; problem < reply.problems.size() && reply.problems[problem].call_index <= index; ++problem) {
+      refuse("bash", "", "E_JSON " + reply.problems[problem].message + "; send the call again.");
+    }
+    if (index == reply.calls.size()) break;
+    const ToolCall& call = reply.calls[index];
+    if (call.cut) {
+      refuse(call.name.empty() ? "bash" : call.name, call.arguments,
+             tools::cut_call_text(call.arguments));
+      continue;
+    }
+    if (context_.interrupted != nullptr && context_.interrupted->load()) break;
+    results.push_back(run_one(call, step));
+  }
+  return results;
+}
+
+}  // namespace levin::agent

@@ -1,0 +1,47 @@
+// Runs the calls of one reply in order, tells the events and collects what the model will see.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/event_sink.h"
+#include "agent/reply_parser.h"
+#include "agent/reply_stream.h"
+#include "engine/chat_template.h"
+#include "tools/registry.h"
+
+namespace levin::agent {
+
+// After so many equal calls with equal results in a row the model is told so.
+constexpr int kEqualCallsMax = 3;
+
+class CallRunner {
+ public:
+  CallRunner(const tools::Registry& registry, tools::ToolContext& context, EventSink& events, ItemIds& ids)
+      : registry_(registry), context_(context), events_(events), ids_(ids) {}
+
+  // One result per call or malformed call, in the order of the reply. A cut call is answered, never run.
+  std::vector<engine::ToolResultText> run(const Reply& reply, int step);
+
+  // Files that tools wrote, relative to the workspace.
+  const std::set<std::string>& changed_files() const { return changed_; }
+  int num_calls() const { return num_calls_; }
+
+ private:
+  engine::ToolResultText run_one(const ToolCall& call, int step);
+  tools::ToolResult run_command(const ToolCall& call, const std::string& command, int step);
+  std::string told_about_loops(const ToolCall& call, std::string text);
+  void report(const ToolCall& call, const tools::ToolResult& result, int step);
+
+  const tools::Registry& registry_;
+  tools::ToolContext& context_;
+  EventSink& events_;
+  ItemIds& ids_;
+  std::set<std::string> changed_;
+  int num_calls_ = 0;
+  std::string last_call_;  // Name, arguments and result of the last call ...
+  int equal_calls_ = 0;    // ... and how often it came in a row.
+};
+
+}  // namespace levin::agent

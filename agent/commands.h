@@ -1,0 +1,17 @@
+// One function per command of the program; each returns its exit code and tells errors on stderr.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "agent/options.h"
+
+namespace levin::agent {
+
+int command_run(const RunOptions& options, const std::atomic<bool>& interrupted);
+int command_model_info(const std::string& folder, bool json);
+int command_doctor();
+int command_tool(const ToolOptions& options, const std::atomic<bool>& interrupted);
+int command_debug_logits(const LogitsOptions& options);
+
+}  // namespace levin::agent

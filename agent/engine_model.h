@@ -1,0 +1,33 @@
+// The embedded engine as a ModelClient: one session of a loaded checkpoint.
+#pragma once
+
+#include <memory>
+
+#include "agent/model_client.h"
+#include "engine/engine.h"
+
+namespace levin::agent {
+
+class EngineModel final : public ModelClient {
+ public:
+  // `engine` outlives the model. Errors: those of Engine::open_session().
+  static Result<std::unique_ptr<EngineModel>> create(engine::Engine& engine, std::string description);
+
+  const engine::Tokenizer& tokenizer() const override { return engine_.tokenizer(); }
+  const std::vector<engine::TokenId>& token_log() const override { return session_.token_log(); }
+  Result<void> append(std::span<const engine::TokenId> tokens) override { return session_.append(tokens); }
+  Result<engine::TokenId> sample(const engine::SampleOptions& options) override {
+    return session_.sample(options);
+  }
+  std::string description() const override { return description_; }
+
+ private:
+  EngineModel(engine::Engine& engine, engine::Session session, std::string description)
+      : engine_(engine), session_(std::move(session)), description_(std::move(description)) {}
+
+  engine::Engine& engine_;
+  engine::Session session_;
+  std::string description_;
+};
+
+}  // namespace levin::agent

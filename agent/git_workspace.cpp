@@ -1,0 +1,85 @@
+#include "agent/git_workspace.h"
+
+#include <git2.h>
+
+#include <filesystem>
+#include <memory>
+
+namespace levin::agent {
+namespace {
+
+struct GitLibrary {
+  GitLibrary() { git_libgit2_init(); }
+  ~GitLibrary() { git_libgit2_shutdown(); }
+};
+
+template <typename T, void (*Free)(T*)>
+struct Freer {
+  void operator()(T* object) const { Free(object); }
+};
+using Repository = std::unique_ptr<git_repository, Freer<git_repository, git_repository_free>>;
+using StatusList = std::unique_ptr<git_status_list, Freer<git_status_list, git_status_list_free>>;
+
+std::string last_reason() {
+  const git_error* error = git_error_last();
+  return error != nullptr && error->message != nullptr ? error->message : "unknown reason";
+}
+
+Result<Repository> open_repository(const std::string& folder) {
+  git_repository* raw = nullptr;
+  if (git_repository_open_ext(&raw, folder.c_str(), 0, nullptr) != 0) {
+    return Error(ErrorCode::kInvalidArgument,
+                 folder + " is not in a git repository (" + last_reason() +
+                     "). levin works in git repositories, so that its changes can be seen and undone; "
+                     "make one with: git init");
+  }
+  return Repository(raw);
+}
+
+std::string content_hash(const std::string& path) {
+  git_oid id;
+  char text[GIT_OID_HEXSZ + 1];
+  if (git_odb_hashfile(&id, path.c_str(), GIT_OBJECT_BLOB) != 0) return "";
+  return git_oid_tostr(text, sizeof text, &id);
+}
+
+}  // namespace
+
+Result<std::string> find_work_tree(const std::string& folder) {
+  const GitLibrary library;
+  TRY_ASSIGN(const Repository repository, open_repository(folder));
+  const char* work_tree = git_repository_workdir(repository.get());
+  if (work_tree == nullptr) {
+    return Error(ErrorCode::kInvalidArgument,
+                 folder + " is a bare git repository; levin needs one with a work tree");
+  }
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::canonical(work_tree, error);
+  if (error) return Error(ErrorCode::kIo, std::string(work_tree) + ": " + error.message());
+  return real.string();
+}
+
+Result<std::map<std::string, std::string>> changed_files(const std::string& work_tree) {
+  const GitLibrary library;
+  TRY_ASSIGN(const Repository repository, open_repository(work_tree));
+  git_status_options options = GIT_STATUS_OPTIONS_INIT;
+  options.show = GIT_STATUS_SHOW_INDEX_AND_WORKDIR;
+  options.flags = GIT_STATUS_OPT_INCLUDE_UNTRACKED | GIT_STATUS_OPT_RECURSE_UNTRACKED_DIRS |
+                  GIT_STATUS_OPT_EXCLUDE_SUBMODULES;
+  git_status_list* raw = nullptr;
+  if (git_status_list_new(&raw, repository.get(), &options) != 0) {
+    return Error(ErrorCode::kIo, "cannot read the git status of " + work_tree + ": " + last_reason());
+  }
+  const StatusList list(raw);
+  std::map<std::string, std::string> files;
+  for (size_t index = 0; index < git_status_list_entrycount(list.get()); ++index) {
+    const git_status_entry* entry = git_status_byindex(list.get(), index);
+    const git_diff_delta* delta =
+        entry->index_to_workdir != nullptr ? entry->index_to_workdir : entry->head_to_index;
+    const std::string path = delta->new_file.path;
+    files[path] = content_hash(work_tree + "/" + path);
+  }
+  return files;
+}
+
+}  // namespace levin::agent

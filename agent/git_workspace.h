@@ -1,0 +1,20 @@
+// What levin asks of the user's git repository: where its work tree is, and which files differ from
+// the index and HEAD. Only reads, by libgit2: no git program, hooks or filters run.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/result.h"
+
+namespace levin::agent {
+
+// The work tree that `folder` lies in, absolute and without links. Errors: kInvalidArgument when it is
+// no git repository, or one without a work tree, in words for the user.
+Result<std::string> find_work_tree(const std::string& folder);
+
+// Changed and untracked, not ignored files (paths relative to the work tree), each with a hash of its
+// content now ("" when it was deleted). Errors: kIo with libgit2's reason.
+Result<std::map<std::string, std::string>> changed_files(const std::string& work_tree);
+
+}  // namespace levin::agent

@@ -1,0 +1,52 @@
+// The command line: what was asked for, parsed and checked, before anything is opened.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sandbox/policy.h"
+
+namespace levin::agent {
+
+struct ModelOptions {
+  std::string model;        // Folder, "script:FILE", or empty for the embedded model.
+  int num_threads = 0;      // 0: one per core.
+  std::string isa;          // "", reference, baseline, avx2, avx512
+  int script_chunk_tokens = 1;
+  int script_pace_ms = 0;
+};
+
+struct RunOptions {
+  ModelOptions model;
+  std::string task;         // "-": from standard input.
+  bool json = false;
+  int64_t turns_max = 40;
+  std::optional<int64_t> tokens_max;        // Per reply; absent: the model's.
+  std::optional<int64_t> think_tokens_max;
+  std::optional<uint64_t> seed;             // Absent: drawn, and told in the transcript.
+  std::optional<double> temperature;
+  std::optional<double> top_p;
+  int top_k = 0;
+  double min_p = 0;
+  std::vector<std::string> stop_strings;
+  sandbox::Profile sandbox = sandbox::Profile::kWorkspace;
+};
+
+struct LogitsOptions {
+  std::string model;
+  std::string input;
+  std::string output;
+  int64_t chunk_tokens = 256;
+  int num_threads = 0;
+  std::string isa;
+};
+
+struct ToolOptions {
+  std::string name;
+  std::string workspace = ".";
+  sandbox::Profile sandbox = sandbox::Profile::kWorkspace;
+};
+
+}  // namespace levin::agent

@@ -1,0 +1,150 @@
+#include "agent/options_parser.h"
+
+#include <CLI/CLI.hpp>
+
+#include <fstream>
+#include <functional>
+#include <iostream>
+
+#include "agent/commands.h"
+#include "agent/debug_parse.h"
+#include "agent/debug_text.h"
+
+namespace levin::agent {
+namespace {
+
+const std::map<std::string, sandbox::Profile> kSandboxNames = {{"read-only", sandbox::Profile::kReadOnly},
+                                                               {"workspace", sandbox::Profile::kWorkspace},
+                                                               {"off", sandbox::Profile::kOff}};
+
+// What the parsed command line does.
+using Action = std::function<int()>;
+
+void add_sandbox_option(CLI::App& app, sandbox::Profile* profile) {
+  app.add_option("--sandbox", *profile, "What commands may do: read-only, workspace or off")
+      ->transform(CLI::CheckedTransformer(kSandboxNames))
+      ->option_text("read-only|workspace|off [workspace]");
+}
+
+void add_run(CLI::App& parent, RunOptions& options, Action& action, const std::atomic<bool>& interrupted) {
+  CLI::App* app = parent.add_subcommand("run", "Work on one task in the git repository of this folder");
+  app->add_option("task", options.task, "What to do; - reads it from standard input")->required();
+  app->add_option("--model", options.model.model, "Model folder, or script:FILE [the embedded model]");
+  app->add_flag("--json", options.json, "Events as JSON lines on stdout");
+  app->add_option("--max-turns", options.turns_max, "Model replies at most")
+      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}))
+      ->capture_default_str();
+  app->add_option("--max-tokens", options.tokens_max, "Tokens per reply at most [the model's]")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
+  app->add_option("--think-budget", options.think_tokens_max, "Reasoning tokens per reply, then it is closed")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
+  app->add_option("--seed", options.seed, "Seed of sampling [drawn]");
+  app->add_option("--temperature", options.temperature, "0 is greedy [the model's]")->check(CLI::Range(0.0, 5.0));
+  app->add_option("--top-p", options.top_p, "[the model's]")->check(CLI::Range(0.0, 1.0));
+  app->add_option("--top-k", options.top_k, "0: all")->check(CLI::Range(0, 1 << 24));
+  app->add_option("--min-p", options.min_p, "Share of the best token's probability")->check(CLI::Range(0.0, 1.0));
+  app->add_option("--stop", options.stop_strings, "End a reply at this text (may be repeated)");
+  app->add_option("--threads", options.model.num_threads, "CPU threads [one per core]")->check(CLI::Range(1, 1024));
+  app->add_option("--isa", options.model.isa, "reference, baseline, avx2 or avx512 [the best here]");
+  app->add_option("--script-chunk", options.model.script_chunk_tokens, "script: tokens at once")
+      ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--script-pace-ms", options.model.script_pace_ms, "script: wait before each chunk")
+      ->check(CLI::Range(0, 60'000));
+  add_sandbox_option(*app, &options.sandbox);
+  app->callback([&] { action = [&] { return command_run(options, interrupted); }; });
+}
+
+void add_model(CLI::App& parent, std::string& folder, bool& json, Action& action) {
+  CLI::App* app = parent.add_subcommand("model", "Look at checkpoints");
+  app->require_subcommand(1);
+  CLI::App* info = app->add_subcommand("info", "What a checkpoint holds");
+  info->add_option("folder", folder, "Model folder")->required();
+  info->add_flag("--json", json, "As JSON");
+  info->callback([&] { action = [&] { return command_model_info(folder, json); }; });
+}
+
+void add_tool(CLI::App& parent, ToolOptions& options, Action& action, const std::atomic<bool>& interrupted) {
+  CLI::App* app = parent.add_subcommand(
+      "tool", "Run one tool: arguments as JSON on stdin, the text that a model would see on stdout");
+  app->add_option("name", options.name, "bash, read, search, edit or write")->required();
+  app->add_option("--workspace", options.workspace, "Folder to work in")->capture_default_str();
+  add_sandbox_option(*app, &options.sandbox);
+  app->callback([&] { action = [&] { return command_tool(options, interrupted); }; });
+}
+
+// State of the debug subcommands.
+struct DebugOptions {
+  LogitsOptions logits;
+  std::string tokenizer;
+  bool no_special = false;
+  engine::ChatTemplate chat_template = engine::ChatTemplate::kM1;
+  size_t chunk_bytes = 0;
+};
+
+void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
+  CLI::App* app = parent.add_subcommand("debug", "Plumbing: parts of the program, JSON in and out");
+  app->require_subcommand(1);
+  CLI::App* logits = app->add_subcommand("logits", "Logits and linear states of given token ids");
+  logits->add_option("--model", options.logits.model, "Model folder")->required();
+  logits->add_option("--input", options.logits.input, "input.json with the runs")->required();
+  logits->add_option("--out", options.logits.output, "safetensors file to write")->required();
+  logits->add_option("--chunk", options.logits.chunk_tokens, "Tokens per prefill chunk")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+      ->capture_default_str();
+  logits->add_option("--threads", options.logits.num_threads, "CPU threads")->check(CLI::Range(1, 1024));
+  logits->add_option("--isa", options.logits.isa, "reference, baseline, avx2 or avx512");
+  logits->callback([&] { action = [&] { return command_debug_logits(options.logits); }; });
+
+  CLI::App* tokenize = app->add_subcommand("tokenize", "A JSON string per line -> a list of ids per line");
+  tokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json")->required();
+  tokenize->add_flag("--no-special", options.no_special, "Special tokens in the text are plain text");
+  tokenize->callback([&] {
+    action = [&] { return debug_tokenize(options.tokenizer, options.no_special, std::cin, std::cout, std::cerr); };
+  });
+  CLI::App* detokenize = app->add_subcommand("detokenize", "A list of ids per line -> a JSON string per line");
+  detokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json")->required();
+  detokenize->callback([&] {
+    action = [&] { return debug_detokenize(options.tokenizer, std::cin, std::cout, std::cerr); };
+  });
+
+  static const std::map<std::string, engine::ChatTemplate> kTemplates = {
+      {"m1", engine::ChatTemplate::kM1}, {"vllm", engine::ChatTemplate::kVllm}, {"levin", engine::ChatTemplate::kLevin}};
+  CLI::App* render = app->add_subcommand("render", "A conversation as JSON on stdin -> text");
+  render->add_option("--template", options.chat_template, "m1, vllm or levin")
+      ->required()
+      ->transform(CLI::CheckedTransformer(kTemplates));
+  render->callback([&] {
+    action = [&] { return debug_render(options.chat_template, std::cin, std::cout, std::cerr); };
+  });
+  CLI::App* parse = app->add_subcommand("parse", "A model reply on stdin -> its parts as JSON");
+  parse->add_option("--chunk", options.chunk_bytes, "Bytes fed at a time; 0: all");
+  parse->callback([&] { action = [&] { return debug_parse(options.chunk_bytes, std::cin, std::cout); }; });
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted) {
+  CLI::App app{"levin: a local coding agent that owns its engine", "levin"};
+  app.set_version_flag("--version", std::string("levin ") + LEVIN_VERSION);
+  app.require_subcommand(1);
+  RunOptions run;
+  ToolOptions tool;
+  DebugOptions debug;
+  std::string folder;
+  bool json = false;
+  Action action;
+  add_run(app, run, action, interrupted);
+  add_model(app, folder, json, action);
+  add_tool(app, tool, action, interrupted);
+  add_debug(app, debug, action);
+  app.add_subcommand("doctor", "What this machine offers, with the reason where something is missing")
+      ->callback([&] { action = [] { return command_doctor(); }; });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return action();
+}
+
+}  // namespace levin::agent

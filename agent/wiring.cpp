@@ -1,0 +1,101 @@
+#include "agent/wiring.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "agent/engine_model.h"
+#include "agent/script_model.h"
+#include "base/file_io.h"
+#include "sandbox/policy.h"
+
+namespace levin::agent {
+namespace {
+
+constexpr std::string_view kScriptPrefix = "script:";
+
+// FNV-1a over the files that give token ids their meaning.
+Result<std::string> fingerprint_of(const std::string& folder) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const char* file : {"/config.json", "/tokenizer.json"}) {
+    TRY_ASSIGN(const std::string text, read_file(folder + file));
+    for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+Result<void> open_script(const ModelOptions& options, const std::string& embedded, OpenedModel* opened) {
+  TRY_ASSIGN(engine::Tokenizer tokenizer, engine::Tokenizer::load(embedded + "/tokenizer.json"));
+  opened->tokenizer = std::make_unique<engine::Tokenizer>(std::move(tokenizer));
+  ScriptOptions script;
+  script.chunk_tokens = options.script_chunk_tokens;
+  script.pace_ms = options.script_pace_ms;
+  const std::string path = options.model.substr(kScriptPrefix.size());
+  TRY_ASSIGN(opened->client, ScriptModel::create(path, *opened->tokenizer, script));
+  opened->is_script = true;
+  opened->name = options.model;
+  return {};
+}
+
+Result<void> open_folder(const ModelOptions& options, const std::string& folder, OpenedModel* opened) {
+  if (!std::filesystem::is_directory(folder)) {
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("--model {}: no such folder (expected a folder with config.json, safetensors "
+                             "and tokenizer.json, or script:FILE)",
+                             folder));
+  }
+  engine::EngineOptions engine_options;
+  engine_options.model_folder = folder;
+  TRY_ASSIGN(engine_options.cpu, cpu_options(options.num_threads, options.isa));
+  TRY_ASSIGN(opened->engine, engine::Engine::open(engine_options));
+  TRY_ASSIGN(opened->client, EngineModel::create(*opened->engine, opened->engine->device().name()));
+  return {};
+}
+
+}  // namespace
+
+Result<kernels::CpuOptions> cpu_options(int num_threads, const std::string& isa) {
+  kernels::CpuOptions options;
+  options.num_threads = num_threads;
+  if (isa.empty()) return options;
+  for (const kernels::CpuIsa known : {kernels::CpuIsa::kReference, kernels::CpuIsa::kBaseline,
+                                      kernels::CpuIsa::kAvx2, kernels::CpuIsa::kAvx512}) {
+    if (isa == kernels::cpu_isa_name(known)) {
+      options.isa = known;
+      return options;
+    }
+  }
+  return Error(ErrorCode::kInvalidArgument,
+               "--isa " + isa + ": expected reference, baseline, avx2 or avx512");
+}
+
+Result<OpenedModel> open_model(const ModelOptions& options) {
+  TRY_ASSIGN(const std::string data, find_data_folder());
+  const std::string embedded = data + "/models/" + kEmbeddedModel;
+  OpenedModel opened;
+  std::string folder = options.model.empty() ? embedded : options.model;
+  if (options.model.rfind(kScriptPrefix, 0) == 0) {
+    folder = embedded;
+    TRY(open_script(options, embedded, &opened));
+  } else {
+    TRY(open_folder(options, folder, &opened));
+    opened.is_embedded = options.model.empty();
+    opened.name = opened.is_embedded ? kEmbeddedModel : options.model;
+  }
+  TRY_ASSIGN(opened.card, load_model_card(folder));
+  TRY_ASSIGN(opened.profile, load_profile(data, opened.card.profile));
+  TRY_ASSIGN(opened.fingerprint, fingerprint_of(folder));
+  return opened;
+}
+
+sandbox::Policy command_policy(const std::string& workspace, sandbox::Profile profile) {
+  sandbox::Policy policy;
+  policy.profile = profile;
+  policy.workspace = workspace;
+  policy.protected_paths = sandbox::default_protected_paths(workspace);
+  policy.environment = sandbox::default_environment(environ, profile);
+  return policy;
+}
+
+}  // namespace levin::agent

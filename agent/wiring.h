@@ -1,0 +1,42 @@
+// Turns options into opened parts: shared by the commands.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/model_card.h"
+#include "agent/model_client.h"
+#include "agent/options.h"
+#include "agent/profile.h"
+#include "base/result.h"
+#include "engine/engine.h"
+#include "kernels/device.h"
+#include "sandbox/policy.h"
+
+namespace levin::agent {
+
+// Errors: kInvalidArgument for an unknown instruction set, naming those known.
+Result<kernels::CpuOptions> cpu_options(int num_threads, const std::string& isa);
+
+constexpr const char* kEmbeddedModel = "levin-tiny";
+
+// A model ready to talk, with what it needs to live.
+struct OpenedModel {
+  std::unique_ptr<engine::Engine> engine;          // Null for a script.
+  std::unique_ptr<engine::Tokenizer> tokenizer;    // Of a script: the embedded model's.
+  std::unique_ptr<ModelClient> client;
+  ModelCard card;
+  Profile profile;
+  bool is_embedded = false;
+  bool is_script = false;
+  std::string name;         // As the user named it, or the embedded model's name.
+  std::string fingerprint;  // Of the tokenizer and config: whose ids the transcript holds.
+};
+
+// Opens the embedded model, a folder, or a script. Errors: those of the parts, naming the model.
+Result<OpenedModel> open_model(const ModelOptions& options);
+
+// The policy of commands in `workspace`, with this process's environment cleaned.
+sandbox::Policy command_policy(const std::string& workspace, sandbox::Profile profile);
+
+}  // namespace levin::agent

@@ -1,0 +1,44 @@
+// Engine: a loaded checkpoint, its tokenizer and the device it runs on. Sessions are opened from it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/model.h"
+#include "engine/session.h"
+#include "engine/tokenizer.h"
+#include "kernels/device.h"
+
+namespace levin::engine {
+
+struct EngineOptions {
+  std::string model_folder;
+  kernels::CpuOptions cpu;
+};
+
+class Engine {
+ public:
+  // Opens config.json, the safetensors and tokenizer.json of the folder. Errors: those of load_model()
+  // and Tokenizer::load(); kCorrupt when the tokenizer has ids that the model lacks.
+  static Result<std::unique_ptr<Engine>> open(const EngineOptions& options);
+
+  const Model& model() const { return *model_; }
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+  kernels::Device& device() { return *device_; }
+
+  Result<Session> open_session(const SessionOptions& options) {
+    return Session::open(*model_, *device_, options);
+  }
+
+ private:
+  Engine(std::unique_ptr<Model> model, Tokenizer tokenizer, std::unique_ptr<kernels::Device> device)
+      : model_(std::move(model)), tokenizer_(std::move(tokenizer)), device_(std::move(device)) {}
+
+  std::unique_ptr<Model> model_;
+  Tokenizer tokenizer_;
+  std::unique_ptr<kernels::Device> device_;
+};
+
+}  // namespace levin::engine
