@@ -13,9 +13,9 @@ bool has_whole_call(const Reply& reply) {
 }
 
 Outcome failure_of(const Error& error, const ModelClient& client) {
+  if (error.code() == ErrorCode::kLimit) return {ExitCode::kLimit, "context", error.message()};
   if (client.exhausted()) return {ExitCode::kFailed, "script_end", error.message()};
   switch (error.code()) {
-    case ErrorCode::kLimit: return {ExitCode::kLimit, "context", error.message()};
     case ErrorCode::kIo: return {ExitCode::kFailed, "io", error.message()};
     default: return {ExitCode::kFailed, "error", error.message()};
   }
@@ -47,7 +47,8 @@ Result<Outcome> Agent::loop(const std::string& user_text) {
     // At a limit only whole calls count; an end marker inside a call gets an answer instead.
     if (generated.finish == FinishReason::kLength && !has_whole_call(reply)) {
       return Outcome{ExitCode::kLimit, "max_tokens",
-                     "the reply was cut after " + std::to_string(generated.num_tokens) + " tokens"};
+                     "the reply was cut after " + std::to_string(generated.num_tokens) + " tokens" +
+                         (generated.cut_by.empty() ? " (--max-tokens)" : ": " + generated.cut_by)};
     }
     if (reply.calls.empty() && reply.problems.empty()) {
       if (reply.content.find_first_not_of(" \t\r\n") == std::string::npos) {

@@ -102,7 +102,16 @@ Result<Generated> generate(ModelClient& client, engine::TokenId end_token, const
       generated.finish = FinishReason::kInterrupted;
       break;
     }
-    TRY_ASSIGN(const engine::TokenId id, client.sample(options.sample));
+    Result<engine::TokenId> sampled = client.sample(options.sample);
+    if (!sampled) {
+      // A full context cuts a reply that has begun; what came still counts.
+      if (sampled.error().code() != ErrorCode::kLimit || generated.num_tokens == 0) {
+        return std::move(sampled).error();
+      }
+      generated.cut_by = sampled.error().message();
+      break;
+    }
+    const engine::TokenId id = *sampled;
     if (generated.num_tokens++ == 0) {
       generated.first_token_seconds = seconds_since(start);
       start = Clock::now();

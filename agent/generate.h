@@ -27,6 +27,7 @@ struct Generated {
   std::string text;          // Without the end marker and without a stop string.
   int64_t num_tokens = 0;    // Sampled ones and those of a forced closing tag, the end marker included.
   FinishReason finish = FinishReason::kStop;
+  std::string cut_by;        // Why the model could not go on before tokens_max (a full context).
   double seconds = 0;        // Of all samples after the first, which includes the prefill.
   double first_token_seconds = 0;
 };
