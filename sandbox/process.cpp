@@ -160,8 +160,8 @@ Result<void> Run::start() {
     TRY_ASSIGN(block, make_pipe());
     spawn_request.fds.push_back(status.write.get());
     spawn_request.fds.push_back(block.read.get());
-  } else {
-    // Without a user namespace the kernel counts everything this user runs.
+  } else if (::getuid() != 0) {
+    // Without a user namespace the kernel counts everything this user runs, and exempts root.
     spawn_request.processes_max = user_task_count() + limits_.processes_max;
   }
   TRY_ASSIGN(leader_, spawn(spawn_request));
@@ -282,6 +282,12 @@ void Run::advance_ending() {
 
 void Run::signal_tree(int signal_number) {
   if (!request_.bubblewrap) {
+    if (signal_number == SIGKILL) {
+      // Frozen first: a parent must neither go on with its script nor lose a child to process 1,
+      // where it could no longer be found, while the others are being killed.
+      signal_pidfd(leader_pidfd_, SIGSTOP);
+      signal_processes(tree_of(leader_, leader_), SIGSTOP);
+    }
     signal_processes(tree_of(leader_, leader_), signal_number);
     signal_pidfd(leader_pidfd_, signal_number);
     return;
