@@ -135,6 +135,7 @@ class Run {
   UniqueFd init_pidfd_;
   std::string status_;
   bool leader_ended_ = false;
+  std::vector<ProcessEntry> killed_;  // Not bwrap's: what SIGKILL was sent to.
 
   int64_t started_ms_ = 0;
   std::optional<EndedBy> cause_;  // Why we are ending it, once we are.
@@ -160,8 +161,8 @@ Result<void> Run::start() {
     TRY_ASSIGN(block, make_pipe());
     spawn_request.fds.push_back(status.write.get());
     spawn_request.fds.push_back(block.read.get());
-  } else {
-    // Without a user namespace the kernel counts everything this user runs.
+  } else if (::getuid() != 0) {
+    // Without a user namespace the kernel counts everything this user runs, and exempts root.
     spawn_request.processes_max = user_task_count() + limits_.processes_max;
   }
   TRY_ASSIGN(leader_, spawn(spawn_request));
@@ -282,8 +283,16 @@ void Run::advance_ending() {
 
 void Run::signal_tree(int signal_number) {
   if (!request_.bubblewrap) {
-    signal_processes(tree_of(leader_, leader_), signal_number);
+    if (signal_number == SIGKILL) {
+      // Frozen first: a parent must neither go on with its script nor lose a child to process 1,
+      // where it could no longer be found, while the others are being killed.
+      signal_pidfd(leader_pidfd_, SIGSTOP);
+      signal_processes(tree_of(leader_, leader_), SIGSTOP);
+    }
+    const auto tree = tree_of(leader_, leader_);
+    signal_processes(tree, signal_number);
     signal_pidfd(leader_pidfd_, signal_number);
+    if (signal_number == SIGKILL) killed_.insert(killed_.end(), tree.begin(), tree.end());
     return;
   }
   if (signal_number != SIGKILL && init_ != 0) {
@@ -316,7 +325,8 @@ Result<void> Run::end_tree() {
   }
   for (;;) {
     const auto left = tree_of(leader_, leader_);
-    if (left.empty()) return {};
+    killed_ = still_alive(killed_);  // These may be in a session of their own.
+    if (left.empty() && killed_.empty()) return {};
     if (now_ms() > deadline) return stuck();
     signal_processes(left, SIGKILL);
     const timespec pause{0, 1'000'000};

@@ -76,6 +76,16 @@ std::vector<ProcessEntry> tree_of(pid_t root, pid_t session) {
   return all;
 }
 
+std::vector<ProcessEntry> still_alive(const std::vector<ProcessEntry>& processes) {
+  std::vector<ProcessEntry> alive;
+  for (const ProcessEntry& process : processes) {
+    const auto now = read_entry(process.pid);
+    if (!now || now->start_time != process.start_time) continue;
+    if (now->state != 'Z' && now->state != 'X') alive.push_back(*now);
+  }
+  return alive;
+}
+
 UniqueFd open_pidfd(pid_t pid) {
   return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
 }

@@ -22,6 +22,9 @@ struct ProcessEntry {
 // session. Zombies are left out.
 std::vector<ProcessEntry> tree_of(pid_t root, pid_t session);
 
+// Those of `processes` that still live (a signal is sent at once, but a process takes time to die).
+std::vector<ProcessEntry> still_alive(const std::vector<ProcessEntry>& processes);
+
 // Sends `signal_number` to each entry that is still the same process.
 void signal_processes(const std::vector<ProcessEntry>& processes, int signal_number);
 

@@ -1,7 +1,11 @@
 // What a command cannot do, each beside what it can (the positive twin), on the real kernel.
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <thread>
 
 #include "base/unique_fd.h"
 #include "tests/sandbox/sandbox_fixture.h"
@@ -160,6 +164,28 @@ TEST_F(IsolationTest, NoPrivilegesAndNoNestedNamespaces) {
     EXPECT_FALSE(has(report.output, word)) << report.output;
   }
   EXPECT_TRUE(report.output.ends_with("levin\n")) << report.output;
+}
+
+TEST_F(IsolationTest, CommandsDieWithTheirCaller) {
+  const std::string marker = "3600.7" + std::to_string(::getpid());
+  const auto sandbox = Sandbox::open(policy(Profile::kReadOnly));
+  ASSERT_TRUE(sandbox);
+  const pid_t caller = ::fork();
+  if (caller == 0) {
+    const auto report = sandbox->run(
+        {{"bash", "-c", "trap '' INT TERM; sleep " + marker + " & sleep " + marker}, "", ""});
+    ::_exit(report ? 0 : 1);
+  }
+  // Only the sleeping processes have "sleep" as a word of its own before the marker.
+  const std::string sleeper = std::string("sleep") + '\0' + marker;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto in_time = [&] { return std::chrono::steady_clock::now() < deadline; };
+  while (!is_running(sleeper) && in_time()) std::this_thread::yield();
+  EXPECT_TRUE(is_running(sleeper)) << "the command never started";
+  ::kill(caller, SIGKILL);
+  ::waitpid(caller, nullptr, 0);
+  while (is_running(sleeper) && in_time()) std::this_thread::yield();
+  EXPECT_FALSE(is_running(sleeper));
 }
 
 TEST_F(IsolationTest, RefusesWhereUserNamespacesAreSwitchedOff) {
