@@ -28,7 +28,7 @@ class TranscriptTest : public testing::Test {
   std::string session() const { return folder_ + "/sessions/s1"; }
   std::string path() const { return session() + "/transcript.jsonl"; }
   static SessionRecord header() {
-    return {"s1", "0.1.0", "/work", "tiny", "abc", {{"seed", 7}, {"path", "x\xFF"}}};
+    return {"s1", "0.1.0", "/home/u/app", "tiny", "abc", {{"seed", 7}, {"path", "x\xFF"}}};
   }
   static unsigned mode(const std::string& path) {
     struct stat status {};
