@@ -146,7 +146,9 @@ TEST(EmbeddedModel, ItsPrefixIsTheOneItWasTrainedOn) {
   const PromptWriter writer = *PromptWriter::create(tokenizer);
   Ids ids = writer.prefix(kSystemText, kToolLines);
   std::ifstream file(kSource + "/tests/golden/levin-tiny/input.json");
-  for (const Json& one : Json::parse(file).at("cases")) {
+  const Json cases = Json::parse(file).at("cases");
+  ASSERT_FALSE(cases.empty());
+  for (const Json& one : cases) {
     const Ids golden = one.at("ids").get<Ids>();
     ASSERT_GT(golden.size(), ids.size());
     EXPECT_EQ(Ids(golden.begin(), golden.begin() + static_cast<std::ptrdiff_t>(ids.size())), ids);
