@@ -35,9 +35,7 @@ TEST(EditMatch, ExactAndLineEnds) {
   EXPECT_APPLIED(kExact, "a\r\nX\r\nY\r\n", "a\r\nb\r\n", "b", "X\nY");
   EXPECT_APPLIED(kLineEnds, "a\r\nX\r\nY\r\nc\r\n", "a\r\nb\r\nc\r\n", "a\nb\n", "a\nX\nY\n");
   EXPECT_APPLIED(kLineEnds, "a\nX\n", "a\nb\n", "a\r\nb\r\n", "a\r\nX\r\n");
-  EXPECT_APPLIED(kLineEnds, "\xEF\xBB\xBFX\nb\n",
-                 "\xEF\xBB\xBF"
-                 "a\nb\n",
+  EXPECT_APPLIED(kLineEnds, "X\nb\n", "a\nb\n",
                  "\xEF\xBB\xBF"
                  "a\n",
                  "\xEF\xBB\xBFX\n");

@@ -47,7 +47,9 @@ TEST_F(GoldenResults, EditsAsInTraining) {
         apply_edits(one["content"].get<std::string>(), edits, one["path"].get<std::string>());
     EXPECT_EQ(outcome.text, one["expected"]) << one.dump();
     EXPECT_EQ(outcome.after.has_value(), one["after"].is_string());
-    if (outcome.after && one["after"].is_string()) EXPECT_EQ(*outcome.after, one["after"]);
+    if (outcome.after && one["after"].is_string()) {
+      EXPECT_EQ(*outcome.after, one["after"]);
+    }
     ++count;
   }
   EXPECT_GE(count, 150);

