@@ -232,7 +232,8 @@ std::vector<TextMatch> match_odd_characters(std::string_view file, std::string_v
   const size_t until = fresh.text.size() > tail ? fresh.end[fresh.text.size() - tail - 1] : from;
   const std::string middle(new_text.substr(from, std::max(from, until) - from));
   std::vector<TextMatch> matches;
-  for (const size_t at : find_all(mapped.text, needle, {})) {
+  for (const size_t at :
+       find_all(mapped.text, needle, {.at_line_end = is_blank(old_text.back())})) {
     const size_t begin = head > 0 ? mapped.end[at + head - 1] : mapped.begin[at];
     const size_t kept = needle.size() - tail;
     const size_t end = kept > head ? mapped.end[at + kept - 1] : begin;
