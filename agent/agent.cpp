@@ -16,8 +16,10 @@ Outcome failure_of(const Error& error, const ModelClient& client) {
   if (error.code() == ErrorCode::kLimit) return {ExitCode::kLimit, "context", error.message()};
   if (client.exhausted()) return {ExitCode::kFailed, "script_end", error.message()};
   switch (error.code()) {
-    case ErrorCode::kIo: return {ExitCode::kFailed, "io", error.message()};
-    default: return {ExitCode::kFailed, "error", error.message()};
+    case ErrorCode::kIo:
+      return {ExitCode::kFailed, "io", error.message()};
+    default:
+      return {ExitCode::kFailed, "error", error.message()};
   }
 }
 
@@ -61,11 +63,13 @@ Result<Outcome> Agent::loop(const std::string& user_text) {
       return Outcome{ExitCode::kInterrupted, "interrupted", "stopped by the user"};
     }
   }
-  return Outcome{ExitCode::kLimit, "max_turns",
-                 "no answer after " + std::to_string(options_.steps_max) + " replies (--max-turns)"};
+  return Outcome{
+      ExitCode::kLimit, "max_turns",
+      "no answer after " + std::to_string(options_.steps_max) + " replies (--max-turns)"};
 }
 
-Result<void> Agent::append(int step, const std::vector<engine::TokenId>& ids, TokensRecord::Source source) {
+Result<void> Agent::append(int step, const std::vector<engine::TokenId>& ids,
+                           TokensRecord::Source source) {
   TRY(client_.append(ids));
   return transcript_.append(TokensRecord{step, source, ids});
 }
@@ -80,7 +84,8 @@ Result<Generated> Agent::reply(int step, Reply* reply) {
   *reply = stream.finish();
   if (!generated) return generated;
   const auto& log = client_.token_log();
-  StepState state{step, log_at_reply_, log_before - log_at_reply_, static_cast<int64_t>(log.size()) - log_before};
+  StepState state{step, log_at_reply_, log_before - log_at_reply_,
+                  static_cast<int64_t>(log.size()) - log_before};
   log_at_reply_ = static_cast<int64_t>(log.size());
   usage_.steps = step;
   usage_.reused += state.reused;
@@ -105,7 +110,8 @@ Result<void> Agent::record_reply(int step, const Reply& reply) {
   }
   for (size_t index = 0; index < reply.calls.size(); ++index) {
     const ToolCall& call = reply.calls[index];
-    TRY(transcript_.append(CallRecord{step, static_cast<int>(index), call.name, call.arguments, call.cut}));
+    TRY(transcript_.append(
+        CallRecord{step, static_cast<int>(index), call.name, call.arguments, call.cut}));
   }
   return {};
 }
@@ -119,17 +125,20 @@ Result<void> Agent::answer_calls(int step, const Reply& reply, const Generated& 
     TRY(transcript_.append(ResultRecord{step, static_cast<int>(index), one.name, one.text,
                                         one.text.rfind("E_", 0) == 0}));
   }
-  TRY(append(step, writer_.assistant_end(generated.finish == FinishReason::kStop), TokensRecord::Source::kPrefilled));
+  TRY(append(step, writer_.assistant_end(generated.finish == FinishReason::kStop),
+             TokensRecord::Source::kPrefilled));
   TRY(append(step, writer_.tool_turn(results), TokensRecord::Source::kPrefilled));
   return transcript_.sync();
 }
 
 Usage Agent::usage() const {
   Usage usage = usage_;
-  if (prefill_seconds_ > 0) usage.prefill_tokens_per_second = static_cast<double>(usage.prefilled) / prefill_seconds_;
+  if (prefill_seconds_ > 0)
+    usage.prefill_tokens_per_second = static_cast<double>(usage.prefilled) / prefill_seconds_;
   // The first token of each reply came out of the prefill.
   const int64_t decoded = usage.generated - usage.steps;
-  if (decode_seconds_ > 0 && decoded > 0) usage.tokens_per_second = static_cast<double>(decoded) / decode_seconds_;
+  if (decode_seconds_ > 0 && decoded > 0)
+    usage.tokens_per_second = static_cast<double>(decoded) / decode_seconds_;
   return usage;
 }
 

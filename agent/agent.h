@@ -1,6 +1,6 @@
 // The loop: ask the model, read its reply, run its calls, append the results, until it answers or a
-// limit is reached. Everything that happens is an event and a transcript record; what was once in the
-// token log is never changed.
+// limit is reached. Everything that happens is an event and a transcript record; what was once in
+// the token log is never changed.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,15 @@
 namespace levin::agent {
 
 // Exit codes that scripts rely on.
-enum class ExitCode { kDone = 0, kFailed = 1, kUsage = 2, kLimit = 3, kDenied = 4, kChecksFailed = 5, kInterrupted = 130 };
+enum class ExitCode {
+  kDone = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kLimit = 3,
+  kDenied = 4,
+  kChecksFailed = 5,
+  kInterrupted = 130
+};
 
 struct AgentOptions {
   Profile profile;
@@ -36,10 +44,15 @@ class Agent {
  public:
   Agent(ModelClient& client, const engine::PromptWriter& writer, const tools::Registry& registry,
         tools::ToolContext& tools, EventSink& events, Transcript& transcript, AgentOptions options)
-      : client_(client), writer_(writer), events_(events), transcript_(transcript),
-        options_(std::move(options)), calls_(registry, tools, events, ids_) {}
+      : client_(client),
+        writer_(writer),
+        events_(events),
+        transcript_(transcript),
+        options_(std::move(options)),
+        calls_(registry, tools, events, ids_) {}
 
-  // Works on one request until the end; the last event (run.completed or run.failed) is the caller's.
+  // Works on one request until the end; the last event (run.completed or run.failed) is the
+  // caller's.
   Outcome run(const std::string& user_text);
 
   Usage usage() const;
@@ -48,7 +61,8 @@ class Agent {
  private:
   Result<Outcome> loop(const std::string& user_text);
   Result<Generated> reply(int step, Reply* reply);
-  Result<void> append(int step, const std::vector<engine::TokenId>& ids, TokensRecord::Source source);
+  Result<void> append(int step, const std::vector<engine::TokenId>& ids,
+                      TokensRecord::Source source);
   Result<void> record_reply(int step, const Reply& reply);
   Result<void> answer_calls(int step, const Reply& reply, const Generated& generated);
 

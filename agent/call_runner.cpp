@@ -12,14 +12,16 @@ namespace {
 // The text of member "command", when the arguments hold one.
 std::string command_of(const ToolCall& call) {
   const auto arguments = nlohmann::json::parse(call.arguments, nullptr, /*allow_exceptions=*/false);
-  if (!arguments.is_object() || !arguments.contains("command") || !arguments["command"].is_string()) return "";
+  if (!arguments.is_object() || !arguments.contains("command") || !arguments["command"].is_string())
+    return "";
   return arguments["command"].get<std::string>();
 }
 
 CommandItem::Status status_of(const tools::ToolResult& result) {
   if (result.text.rfind("E_TIMEOUT", 0) == 0) return CommandItem::Status::kTimeout;
   if (result.text.rfind("E_DENIED", 0) == 0) return CommandItem::Status::kDenied;
-  return result.failed || result.exit_code != 0 ? CommandItem::Status::kFailed : CommandItem::Status::kCompleted;
+  return result.failed || result.exit_code != 0 ? CommandItem::Status::kFailed
+                                                : CommandItem::Status::kCompleted;
 }
 
 // A command's output as the model sees it: the result without its first line.
@@ -30,7 +32,8 @@ std::string output_of(const std::string& text) {
 
 }  // namespace
 
-tools::ToolResult CallRunner::run_command(const ToolCall& call, const std::string& command, int step) {
+tools::ToolResult CallRunner::run_command(const ToolCall& call, const std::string& command,
+                                          int step) {
   Item item{ids_.next(), CommandItem{command, {}, "", CommandItem::Status::kRunning}};
   events_.on_event(ItemStarted{step, item});
   context_.on_output = [&](std::string_view output) {
@@ -52,7 +55,8 @@ tools::ToolResult CallRunner::run_command(const ToolCall& call, const std::strin
 void CallRunner::report(const ToolCall& call, const tools::ToolResult& result, int step) {
   for (const tools::FileChange& change : result.changes) {
     changed_.insert(change.path);
-    FileChangeItem item{change.path, change.created ? FileChangeItem::Kind::kAdd : FileChangeItem::Kind::kUpdate,
+    FileChangeItem item{change.path,
+                        change.created ? FileChangeItem::Kind::kAdd : FileChangeItem::Kind::kUpdate,
                         unified_diff(change.path, change.before, change.after)};
     events_.on_event(ItemCompleted{step, Item{ids_.next(), std::move(item)}});
   }
@@ -66,7 +70,8 @@ std::string CallRunner::told_about_loops(const ToolCall& call, std::string text)
   equal_calls_ = key == last_call_ ? equal_calls_ + 1 : 1;
   last_call_ = std::move(key);
   if (equal_calls_ < kEqualCallsMax) return text;
-  return fmt::format("E_LOOP same call and result {} times. Change something or finish.", equal_calls_);
+  return fmt::format("E_LOOP same call and result {} times. Change something or finish.",
+                     equal_calls_);
 }
 
 engine::ToolResultText CallRunner::run_one(const ToolCall& call, int step) {
@@ -84,7 +89,8 @@ engine::ToolResultText CallRunner::run_one(const ToolCall& call, int step) {
 
 std::vector<engine::ToolResultText> CallRunner::run(const Reply& reply, int step) {
   std::vector<engine::ToolResultText> results;
-  const auto refuse = [&](const std::string& name, const std::string& arguments, const std::string& text) {
+  const auto refuse = [&](const std::string& name, const std::string& arguments,
+                          const std::string& text) {
     ++num_calls_;
     ToolItem item{name, arguments, text, true};
     events_.on_event(ItemCompleted{step, Item{ids_.next(), std::move(item)}});
@@ -93,7 +99,8 @@ std::vector<engine::ToolResultText> CallRunner::run(const Reply& reply, int step
   size_t problem = 0;
   for (size_t index = 0; index <= reply.calls.size(); ++index) {
     // A malformed value has no name; bash is a tool that every profile shows.
-    for (; problem < reply.problems.size() && reply.problems[problem].call_index <= index; ++problem) {
+    for (; problem < reply.problems.size() && reply.problems[problem].call_index <= index;
+         ++problem) {
       refuse("bash", "", "E_JSON " + reply.problems[problem].message + "; send the call again.");
     }
     if (index == reply.calls.size()) break;

@@ -18,10 +18,12 @@ constexpr int kEqualCallsMax = 3;
 
 class CallRunner {
  public:
-  CallRunner(const tools::Registry& registry, tools::ToolContext& context, EventSink& events, ItemIds& ids)
+  CallRunner(const tools::Registry& registry, tools::ToolContext& context, EventSink& events,
+             ItemIds& ids)
       : registry_(registry), context_(context), events_(events), ids_(ids) {}
 
-  // One result per call or malformed call, in the order of the reply. A cut call is answered, never run.
+  // One result per call or malformed call, in the order of the reply. A cut call is answered, never
+  // run.
   std::vector<engine::ToolResultText> run(const Reply& reply, int step);
 
   // Files that tools wrote, relative to the workspace.

@@ -1,4 +1,5 @@
-// levin doctor: what this machine offers, tried by doing it, with the reason where something is missing.
+// levin doctor: what this machine offers, tried by doing it, with the reason where something is
+// missing.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -34,8 +35,9 @@ int command_doctor() {
   line(data.has_value(), "data folder", data ? *data : data.error().message());
   const Result<OpenedModel> model = open_model({});
   line(model.has_value(), "embedded model", model ? model->name : model.error().message());
-  line(LEVIN_HAVE_CUDA != 0, "CUDA", LEVIN_HAVE_CUDA != 0 ? "toolkit found at build time; no CUDA kernels in this version"
-                                                         : "built without a CUDA toolkit");
+  line(LEVIN_HAVE_CUDA != 0, "CUDA",
+       LEVIN_HAVE_CUDA != 0 ? "toolkit found at build time; no CUDA kernels in this version"
+                            : "built without a CUDA toolkit");
   std::cout << "\nsandbox\n";
   bool all = true;
   for (const sandbox::Layer& layer : sandbox::probe()) {

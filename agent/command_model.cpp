@@ -35,8 +35,10 @@ std::map<std::string, DtypeTotal> totals_of(const engine::SafeTensors& files) {
 // Parameters that one token's forward pass reads, embedding and lm_head left out.
 int64_t active_parameters(const engine::ModelConfig& config, int64_t all) {
   const int64_t expert = 3 * config.intermediate_size * config.hidden_size;
-  const int64_t idle = config.num_layers * (config.num_experts - config.num_experts_per_token) * expert;
-  const int64_t ends = config.vocab_size * config.hidden_size * (config.tie_word_embeddings ? 1 : 2);
+  const int64_t idle =
+      config.num_layers * (config.num_experts - config.num_experts_per_token) * expert;
+  const int64_t ends =
+      config.vocab_size * config.hidden_size * (config.tie_word_embeddings ? 1 : 2);
   return all - idle - ends;
 }
 
@@ -63,7 +65,8 @@ ordered_json describe(const engine::Model& model, const ModelCard& card) {
   uint64_t bytes = 0;
   ordered_json dtypes = ordered_json::object();
   for (const auto& [dtype, total] : totals_of(model.files)) {
-    dtypes[dtype] = {{"tensors", total.tensors}, {"parameters", total.parameters}, {"bytes", total.bytes}};
+    dtypes[dtype] = {
+        {"tensors", total.tensors}, {"parameters", total.parameters}, {"bytes", total.bytes}};
     parameters += total.parameters;
     bytes += total.bytes;
   }
@@ -73,10 +76,12 @@ ordered_json describe(const engine::Model& model, const ModelCard& card) {
   out["weight_files"] = model.files.num_files();
   out["dtypes"] = std::move(dtypes);
   const int64_t softmax_layers = config.num_layers - config.num_linear_layers();
-  out["linear_state_bytes"] = config.num_linear_layers() * config.num_heads * config.head_dim * config.head_dim * 4;
+  out["linear_state_bytes"] =
+      config.num_linear_layers() * config.num_heads * config.head_dim * config.head_dim * 4;
   out["kv_bytes_per_token"] = softmax_layers * 2 * config.num_kv_heads * config.head_dim * 4;
   out["profile"] = card.profile;
-  out["sampling"] = {{"temperature", card.temperature}, {"top_p", card.top_p}, {"max_tokens", card.max_tokens}};
+  out["sampling"] = {
+      {"temperature", card.temperature}, {"top_p", card.top_p}, {"max_tokens", card.max_tokens}};
   return out;
 }
 
@@ -85,7 +90,8 @@ Result<ordered_json> load_and_describe(const std::string& folder) {
   TRY_ASSIGN(const ModelCard card, load_model_card(folder));
   ordered_json out = describe(*model, card);
   const Result<engine::Tokenizer> tokenizer = engine::Tokenizer::load(folder + "/tokenizer.json");
-  out["tokenizer"] = tokenizer ? fmt::format("{} ids", tokenizer->vocab_size()) : tokenizer.error().message();
+  out["tokenizer"] =
+      tokenizer ? fmt::format("{} ids", tokenizer->vocab_size()) : tokenizer.error().message();
   return out;
 }
 
@@ -102,7 +108,8 @@ int command_model_info(const std::string& folder, bool json) {
     return 0;
   }
   for (const auto& [key, value] : described->items()) {
-    std::cout << fmt::format("{:<20} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+    std::cout << fmt::format("{:<20} {}\n", key,
+                             value.is_string() ? value.get<std::string>() : value.dump());
   }
   return 0;
 }

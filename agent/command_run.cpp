@@ -39,9 +39,12 @@ struct RunParts {
 };
 
 nlohmann::ordered_json options_record(const RunOptions& options, const GenerateOptions& generate) {
-  return {{"temperature", generate.sample.temperature}, {"top_p", generate.sample.top_p},
-          {"top_k", generate.sample.top_k},             {"min_p", generate.sample.min_p},
-          {"seed", generate.sample.seed},               {"max_tokens", generate.tokens_max},
+  return {{"temperature", generate.sample.temperature},
+          {"top_p", generate.sample.top_p},
+          {"top_k", generate.sample.top_k},
+          {"min_p", generate.sample.min_p},
+          {"seed", generate.sample.seed},
+          {"max_tokens", generate.tokens_max},
           {"max_turns", options.turns_max}};
 }
 
@@ -63,7 +66,8 @@ GenerateOptions generate_options(const RunOptions& options, const RunParts& part
 
 Result<void> open_model_parts(const RunOptions& options, RunParts* parts) {
   TRY_ASSIGN(parts->model, open_model(options.model));
-  TRY_ASSIGN(engine::PromptWriter writer, engine::PromptWriter::create(parts->model.client->tokenizer()));
+  TRY_ASSIGN(engine::PromptWriter writer,
+             engine::PromptWriter::create(parts->model.client->tokenizer()));
   parts->writer = std::make_unique<engine::PromptWriter>(std::move(writer));
   parts->seed = options.seed.value_or(std::random_device{}());
   return {};
@@ -72,7 +76,8 @@ Result<void> open_model_parts(const RunOptions& options, RunParts* parts) {
 Result<void> open_workspace_parts(const RunOptions& options, RunParts* parts) {
   TRY_ASSIGN(tools::Workspace workspace, tools::Workspace::open(parts->work_tree));
   parts->workspace = std::make_unique<tools::Workspace>(std::move(workspace));
-  TRY_ASSIGN(sandbox::Sandbox sandbox, sandbox::Sandbox::open(command_policy(parts->work_tree, options.sandbox)));
+  TRY_ASSIGN(sandbox::Sandbox sandbox,
+             sandbox::Sandbox::open(command_policy(parts->work_tree, options.sandbox)));
   parts->sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
   parts->session_id = new_session_id();
   TRY_ASSIGN(parts->session_folder, session_folder(parts->session_id));
@@ -97,7 +102,8 @@ void introduce(const RunParts& parts) {
               << ", a small demonstration model that repairs simple one-line faults in Python; "
                  "--model DIR uses a larger one\n";
   } else {
-    std::cerr << "levin: " << parts.model.name << " on " << parts.model.client->description() << "\n";
+    std::cerr << "levin: " << parts.model.name << " on " << parts.model.client->description()
+              << "\n";
   }
 }
 
@@ -120,25 +126,29 @@ int count_changed(const RunParts& parts, const std::map<std::string, std::string
 Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
                   const std::atomic<bool>& interrupted, Usage* usage) {
   const Clock::time_point start = Clock::now();
-  tools::ToolContext tools{*parts.workspace, parts.sandbox.get(), {}, &interrupted,
-                           parts.session_folder + "/spill"};
+  tools::ToolContext tools{
+      *parts.workspace, parts.sandbox.get(), {}, &interrupted, parts.session_folder + "/spill"};
   const tools::Registry registry = tools::make_registry();
   AgentOptions agent_options;
   agent_options.profile = parts.model.profile;
   agent_options.generate = generate_options(options, parts, interrupted);
   agent_options.steps_max = options.turns_max;
-  Agent agent(*parts.model.client, *parts.writer, registry, tools, events, *parts.transcript, agent_options);
+  Agent agent(*parts.model.client, *parts.writer, registry, tools, events, *parts.transcript,
+              agent_options);
   const auto before = changed_files(parts.work_tree);
   Result<std::string> text = first_user_text(parts.model.profile, parts.work_tree, parts.task);
-  Outcome outcome = text ? agent.run(*text) : Outcome{ExitCode::kFailed, "error", text.error().message()};
+  Outcome outcome =
+      text ? agent.run(*text) : Outcome{ExitCode::kFailed, "error", text.error().message()};
   *usage = agent.usage();
-  usage->files_changed = count_changed(parts, before ? *before : std::map<std::string, std::string>{},
-                                       agent.changed_files());
-  usage->wall_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
+  usage->files_changed = count_changed(
+      parts, before ? *before : std::map<std::string, std::string>{}, agent.changed_files());
+  usage->wall_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
   return outcome;
 }
 
-Result<void> open_transcript(const RunOptions& options, RunParts* parts, const std::atomic<bool>& interrupted) {
+Result<void> open_transcript(const RunOptions& options, RunParts* parts,
+                             const std::atomic<bool>& interrupted) {
   SessionRecord header;
   header.id = parts->session_id;
   header.version = LEVIN_VERSION;

@@ -11,7 +11,8 @@
 namespace levin::agent {
 namespace {
 
-Result<tools::ToolResult> call_tool(const ToolOptions& options, const std::atomic<bool>& interrupted) {
+Result<tools::ToolResult> call_tool(const ToolOptions& options,
+                                    const std::atomic<bool>& interrupted) {
   std::error_code error;
   const std::filesystem::path folder = std::filesystem::canonical(options.workspace, error);
   if (error) {
@@ -19,7 +20,8 @@ Result<tools::ToolResult> call_tool(const ToolOptions& options, const std::atomi
   }
   TRY_ASSIGN(tools::Workspace workspace, tools::Workspace::open(folder.string()));
   tools::ToolContext context{workspace, nullptr, {}, &interrupted, ""};
-  const std::string arguments((std::istreambuf_iterator<char>(std::cin)), std::istreambuf_iterator<char>());
+  const std::string arguments((std::istreambuf_iterator<char>(std::cin)),
+                              std::istreambuf_iterator<char>());
   const tools::Registry registry = tools::make_registry();
   if (options.name != "bash") return registry.call(options.name, arguments, context);
   TRY_ASSIGN(const sandbox::Sandbox sandbox,

@@ -27,19 +27,21 @@ Result<std::vector<TokenId>> read_ids(const json& run, const std::string& name, 
   };
   if (!run[key].is_array()) return fail();
   for (const json& id : run[key]) {
-    if (!id.is_number_integer() || id.get<double>() < 0 || id.get<double>() > INT32_MAX) return fail();
+    if (!id.is_number_integer() || id.get<double>() < 0 || id.get<double>() > INT32_MAX)
+      return fail();
     ids.push_back(id.get<TokenId>());
   }
   return ids;
 }
 
-void add_states(const engine::Model& model, const engine::Session& session, const std::string& prefix,
-                engine::SafeTensorsWriter* writer) {
+void add_states(const engine::Model& model, const engine::Session& session,
+                const std::string& prefix, engine::SafeTensorsWriter* writer) {
   const engine::ModelConfig& config = model.config;
   for (size_t layer = 0; layer < config.attention_kinds.size(); ++layer) {
     if (config.attention_kinds[layer] != AttentionKind::kLightning) continue;
     const kernels::DeviceBuffer& state = session.state().linear[layer];
-    writer->add(fmt::format("{}.layer{}", prefix, layer), std::span<const float>(state.data(), state.size()),
+    writer->add(fmt::format("{}.layer{}", prefix, layer),
+                std::span<const float>(state.data(), state.size()),
                 {config.num_heads, config.head_dim, config.head_dim});
   }
 }
@@ -86,8 +88,9 @@ Result<void> run_command(const LogitsOptions& options) {
 
 }  // namespace
 
-Result<void> compute_logits(const engine::Model& model, kernels::Device& device, const std::string& input_text,
-                            int64_t chunk_tokens, engine::SafeTensorsWriter* writer) {
+Result<void> compute_logits(const engine::Model& model, kernels::Device& device,
+                            const std::string& input_text, int64_t chunk_tokens,
+                            engine::SafeTensorsWriter* writer) {
   const json input = json::parse(input_text, nullptr, /*allow_exceptions=*/false);
   if (!input.is_object() || !input.contains("runs") || !input["runs"].is_array()) {
     return Error(ErrorCode::kInvalidArgument, "expected a JSON object with a list \"runs\"");

@@ -2,9 +2,11 @@
 
 namespace levin::agent {
 
-Result<std::unique_ptr<EngineModel>> EngineModel::create(engine::Engine& engine, std::string description) {
+Result<std::unique_ptr<EngineModel>> EngineModel::create(engine::Engine& engine,
+                                                         std::string description) {
   TRY_ASSIGN(engine::Session session, engine.open_session({}));
-  return std::unique_ptr<EngineModel>(new EngineModel(engine, std::move(session), std::move(description)));
+  return std::unique_ptr<EngineModel>(
+      new EngineModel(engine, std::move(session), std::move(description)));
 }
 
 }  // namespace levin::agent

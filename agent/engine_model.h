@@ -11,11 +11,14 @@ namespace levin::agent {
 class EngineModel final : public ModelClient {
  public:
   // `engine` outlives the model. Errors: those of Engine::open_session().
-  static Result<std::unique_ptr<EngineModel>> create(engine::Engine& engine, std::string description);
+  static Result<std::unique_ptr<EngineModel>> create(engine::Engine& engine,
+                                                     std::string description);
 
   const engine::Tokenizer& tokenizer() const override { return engine_.tokenizer(); }
   const std::vector<engine::TokenId>& token_log() const override { return session_.token_log(); }
-  Result<void> append(std::span<const engine::TokenId> tokens) override { return session_.append(tokens); }
+  Result<void> append(std::span<const engine::TokenId> tokens) override {
+    return session_.append(tokens);
+  }
   Result<engine::TokenId> sample(const engine::SampleOptions& options) override {
     return session_.sample(options);
   }

@@ -85,7 +85,8 @@ class ThinkBudget {
 
 }  // namespace
 
-Result<Generated> generate(ModelClient& client, engine::TokenId end_token, const GenerateOptions& options,
+Result<Generated> generate(ModelClient& client, engine::TokenId end_token,
+                           const GenerateOptions& options,
                            const std::function<void(std::string_view)>& on_text) {
   Generated generated;
   engine::StreamDecoder decoder(client.tokenizer());

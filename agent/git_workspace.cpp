@@ -28,10 +28,11 @@ std::string last_reason() {
 Result<Repository> open_repository(const std::string& folder) {
   git_repository* raw = nullptr;
   if (git_repository_open_ext(&raw, folder.c_str(), 0, nullptr) != 0) {
-    return Error(ErrorCode::kInvalidArgument,
-                 folder + " is not in a git repository (" + last_reason() +
-                     "). levin works in git repositories, so that its changes can be seen and undone; "
-                     "make one with: git init");
+    return Error(
+        ErrorCode::kInvalidArgument,
+        folder + " is not in a git repository (" + last_reason() +
+            "). levin works in git repositories, so that its changes can be seen and undone; "
+            "make one with: git init");
   }
   return Repository(raw);
 }
@@ -68,7 +69,8 @@ Result<std::map<std::string, std::string>> changed_files(const std::string& work
                   GIT_STATUS_OPT_EXCLUDE_SUBMODULES;
   git_status_list* raw = nullptr;
   if (git_status_list_new(&raw, repository.get(), &options) != 0) {
-    return Error(ErrorCode::kIo, "cannot read the git status of " + work_tree + ": " + last_reason());
+    return Error(ErrorCode::kIo,
+                 "cannot read the git status of " + work_tree + ": " + last_reason());
   }
   const StatusList list(raw);
   std::map<std::string, std::string> files;

@@ -9,12 +9,12 @@
 
 namespace levin::agent {
 
-// The work tree that `folder` lies in, absolute and without links. Errors: kInvalidArgument when it is
-// no git repository, or one without a work tree, in words for the user.
+// The work tree that `folder` lies in, absolute and without links. Errors: kInvalidArgument when it
+// is no git repository, or one without a work tree, in words for the user.
 Result<std::string> find_work_tree(const std::string& folder);
 
-// Changed and untracked, not ignored files (paths relative to the work tree), each with a hash of its
-// content now ("" when it was deleted). Errors: kIo with libgit2's reason.
+// Changed and untracked, not ignored files (paths relative to the work tree), each with a hash of
+// its content now ("" when it was deleted). Errors: kIo with libgit2's reason.
 Result<std::map<std::string, std::string>> changed_files(const std::string& work_tree);
 
 }  // namespace levin::agent

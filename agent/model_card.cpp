@@ -28,7 +28,8 @@ Setter text(std::string* to) {
 
 Setter number(double* to, double least, double most) {
   return [=](const json& value) {
-    if (!value.is_number() || value.get<double>() < least || value.get<double>() > most) return false;
+    if (!value.is_number() || value.get<double>() < least || value.get<double>() > most)
+      return false;
     *to = value.get<double>();
     return true;
   };
@@ -45,17 +46,21 @@ Setter whole(int64_t* to, int64_t least, int64_t most) {
   };
 }
 
-Result<void> read_keys(const json& object, const std::map<std::string, Key>& keys, const std::string& where) {
+Result<void> read_keys(const json& object, const std::map<std::string, Key>& keys,
+                       const std::string& where) {
   for (const auto& [name, value] : object.items()) {
     const auto key = keys.find(name);
     if (key == keys.end()) {
       std::string known;
-      for (const auto& [known_name, unused] : keys) known += (known.empty() ? "" : ", ") + known_name;
-      return Error(ErrorCode::kCorrupt, fmt::format("{}: unknown key '{}'; known are {}", where, name, known));
+      for (const auto& [known_name, unused] : keys)
+        known += (known.empty() ? "" : ", ") + known_name;
+      return Error(ErrorCode::kCorrupt,
+                   fmt::format("{}: unknown key '{}'; known are {}", where, name, known));
     }
     if (!key->second.set(value)) {
-      return Error(ErrorCode::kCorrupt, fmt::format("{}: '{}' is {}, expected {}", where, name,
-                                                    value.dump().substr(0, 80), key->second.expected));
+      return Error(ErrorCode::kCorrupt,
+                   fmt::format("{}: '{}' is {}, expected {}", where, name,
+                               value.dump().substr(0, 80), key->second.expected));
     }
   }
   return {};
@@ -65,7 +70,8 @@ Result<void> read_keys(const json& object, const std::map<std::string, Key>& key
 
 Result<ModelCard> parse_model_card(const std::string& json_text, const std::string& file_name) {
   const json object = json::parse(json_text, nullptr, /*allow_exceptions=*/false);
-  if (!object.is_object()) return Error(ErrorCode::kCorrupt, file_name + ": expected a JSON object");
+  if (!object.is_object())
+    return Error(ErrorCode::kCorrupt, file_name + ": expected a JSON object");
   ModelCard card;
   json sampling = json::object();
   std::string ignored;
@@ -75,10 +81,12 @@ Result<ModelCard> parse_model_card(const std::string& json_text, const std::stri
       {"notes", {"a text", text(&card.notes)}},
       {"license", {"a text", text(&ignored)}},
       {"trained", {"a text", text(&ignored)}},
-      {"sampling", {"an object", [&](const json& value) {
-                      sampling = value;
-                      return value.is_object();
-                    }}},
+      {"sampling",
+       {"an object",
+        [&](const json& value) {
+          sampling = value;
+          return value.is_object();
+        }}},
   };
   TRY(read_keys(object, keys, file_name));
   const std::map<std::string, Key> sampling_keys = {

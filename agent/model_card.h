@@ -1,5 +1,6 @@
-// levin.json of a model folder: which prompt profile the model knows and how it wants to be sampled.
-// Read strictly: an unknown key or a wrong type is an error. Without the file the defaults hold.
+// levin.json of a model folder: which prompt profile the model knows and how it wants to be
+// sampled. Read strictly: an unknown key or a wrong type is an error. Without the file the defaults
+// hold.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +11,14 @@
 namespace levin::agent {
 
 struct ModelCard {
-  std::string name;               // Empty: no levin.json.
-  std::string profile = "core";   // Folder in prompts/.
-  std::string notes;              // One line for the user.
-  double temperature = 1.0;       // The published setting of MiniMax-M1.
+  std::string name;              // Empty: no levin.json.
+  std::string profile = "core";  // Folder in prompts/.
+  std::string notes;             // One line for the user.
+  double temperature = 1.0;      // The published setting of MiniMax-M1.
   double top_p = 0.95;
-  double retry_temperature = 1.0; // For attempts after a failed one.
-  int64_t retries = 0;            // How many such attempts the model's figures were measured with.
-  int64_t max_tokens = 40960;     // Per reply; M1-40k's thinking budget.
+  double retry_temperature = 1.0;  // For attempts after a failed one.
+  int64_t retries = 0;             // How many such attempts the model's figures were measured with.
+  int64_t max_tokens = 40960;      // Per reply; M1-40k's thinking budget.
 };
 
 // Errors: kCorrupt naming the key, what was expected and what was found.

@@ -11,21 +11,21 @@
 namespace levin::agent {
 
 struct ModelOptions {
-  std::string model;        // Folder, "script:FILE", or empty for the embedded model.
-  int num_threads = 0;      // 0: one per core.
-  std::string isa;          // "", reference, baseline, avx2, avx512
+  std::string model;    // Folder, "script:FILE", or empty for the embedded model.
+  int num_threads = 0;  // 0: one per core.
+  std::string isa;      // "", reference, baseline, avx2, avx512
   int script_chunk_tokens = 1;
   int script_pace_ms = 0;
 };
 
 struct RunOptions {
   ModelOptions model;
-  std::string task;         // "-": from standard input.
+  std::string task;  // "-": from standard input.
   bool json = false;
   int64_t turns_max = 40;
-  std::optional<int64_t> tokens_max;        // Per reply; absent: the model's.
+  std::optional<int64_t> tokens_max;  // Per reply; absent: the model's.
   std::optional<int64_t> think_tokens_max;
-  std::optional<uint64_t> seed;             // Absent: drawn, and told in the transcript.
+  std::optional<uint64_t> seed;  // Absent: drawn, and told in the transcript.
   std::optional<double> temperature;
   std::optional<double> top_p;
   int top_k = 0;

@@ -13,9 +13,10 @@
 namespace levin::agent {
 namespace {
 
-const std::map<std::string, sandbox::Profile> kSandboxNames = {{"read-only", sandbox::Profile::kReadOnly},
-                                                               {"workspace", sandbox::Profile::kWorkspace},
-                                                               {"off", sandbox::Profile::kOff}};
+const std::map<std::string, sandbox::Profile> kSandboxNames = {
+    {"read-only", sandbox::Profile::kReadOnly},
+    {"workspace", sandbox::Profile::kWorkspace},
+    {"off", sandbox::Profile::kOff}};
 
 // What the parsed command line does.
 using Action = std::function<int()>;
@@ -26,29 +27,38 @@ void add_sandbox_option(CLI::App& app, sandbox::Profile* profile) {
       ->option_text("read-only|workspace|off [workspace]");
 }
 
-void add_run(CLI::App& parent, RunOptions& options, Action& action, const std::atomic<bool>& interrupted) {
-  CLI::App* app = parent.add_subcommand("run", "Work on one task in the git repository of this folder");
+void add_run(CLI::App& parent, RunOptions& options, Action& action,
+             const std::atomic<bool>& interrupted) {
+  CLI::App* app =
+      parent.add_subcommand("run", "Work on one task in the git repository of this folder");
   app->add_option("task", options.task, "What to do; - reads it from standard input")->required();
-  app->add_option("--model", options.model.model, "Model folder, or script:FILE [the embedded model]");
+  app->add_option("--model", options.model.model,
+                  "Model folder, or script:FILE [the embedded model]");
   app->add_flag("--json", options.json, "Events as JSON lines on stdout");
   app->add_option("--max-turns", options.turns_max, "Model replies at most")
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}))
       ->capture_default_str();
   app->add_option("--max-tokens", options.tokens_max, "Tokens per reply at most [the model's]")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
-  app->add_option("--think-budget", options.think_tokens_max, "Reasoning tokens per reply, then it is closed")
+  app->add_option("--think-budget", options.think_tokens_max,
+                  "Reasoning tokens per reply, then it is closed")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
   app->add_option("--seed", options.seed, "Seed of sampling [drawn]");
-  app->add_option("--temperature", options.temperature, "0 is greedy [the model's]")->check(CLI::Range(0.0, 5.0));
+  app->add_option("--temperature", options.temperature, "0 is greedy [the model's]")
+      ->check(CLI::Range(0.0, 5.0));
   app->add_option("--top-p", options.top_p, "[the model's]")->check(CLI::Range(0.0, 1.0));
   app->add_option("--top-k", options.top_k, "0: all")->check(CLI::Range(0, 1 << 24));
-  app->add_option("--min-p", options.min_p, "Share of the best token's probability")->check(CLI::Range(0.0, 1.0));
+  app->add_option("--min-p", options.min_p, "Share of the best token's probability")
+      ->check(CLI::Range(0.0, 1.0));
   app->add_option("--stop", options.stop_strings, "End a reply at this text (may be repeated)");
-  app->add_option("--threads", options.model.num_threads, "CPU threads [one per core]")->check(CLI::Range(1, 1024));
-  app->add_option("--isa", options.model.isa, "reference, baseline, avx2 or avx512 [the best here]");
+  app->add_option("--threads", options.model.num_threads, "CPU threads [one per core]")
+      ->check(CLI::Range(1, 1024));
+  app->add_option("--isa", options.model.isa,
+                  "reference, baseline, avx2 or avx512 [the best here]");
   app->add_option("--script-chunk", options.model.script_chunk_tokens, "script: tokens at once")
       ->check(CLI::Range(1, 1 << 20));
-  app->add_option("--script-pace-ms", options.model.script_pace_ms, "script: wait before each chunk")
+  app->add_option("--script-pace-ms", options.model.script_pace_ms,
+                  "script: wait before each chunk")
       ->check(CLI::Range(0, 60'000));
   add_sandbox_option(*app, &options.sandbox);
   app->callback([&] { action = [&] { return command_run(options, interrupted); }; });
@@ -63,9 +73,11 @@ void add_model(CLI::App& parent, std::string& folder, bool& json, Action& action
   info->callback([&] { action = [&] { return command_model_info(folder, json); }; });
 }
 
-void add_tool(CLI::App& parent, ToolOptions& options, Action& action, const std::atomic<bool>& interrupted) {
+void add_tool(CLI::App& parent, ToolOptions& options, Action& action,
+              const std::atomic<bool>& interrupted) {
   CLI::App* app = parent.add_subcommand(
-      "tool", "Run one tool: arguments as JSON on stdin, the text that a model would see on stdout");
+      "tool",
+      "Run one tool: arguments as JSON on stdin, the text that a model would see on stdout");
   app->add_option("name", options.name, "bash, read, search, edit or write")->required();
   app->add_option("--workspace", options.workspace, "Folder to work in")->capture_default_str();
   add_sandbox_option(*app, &options.sandbox);
@@ -91,24 +103,32 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
   logits->add_option("--chunk", options.logits.chunk_tokens, "Tokens per prefill chunk")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
       ->capture_default_str();
-  logits->add_option("--threads", options.logits.num_threads, "CPU threads")->check(CLI::Range(1, 1024));
+  logits->add_option("--threads", options.logits.num_threads, "CPU threads")
+      ->check(CLI::Range(1, 1024));
   logits->add_option("--isa", options.logits.isa, "reference, baseline, avx2 or avx512");
   logits->callback([&] { action = [&] { return command_debug_logits(options.logits); }; });
 
-  CLI::App* tokenize = app->add_subcommand("tokenize", "A JSON string per line -> a list of ids per line");
+  CLI::App* tokenize =
+      app->add_subcommand("tokenize", "A JSON string per line -> a list of ids per line");
   tokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json")->required();
-  tokenize->add_flag("--no-special", options.no_special, "Special tokens in the text are plain text");
+  tokenize->add_flag("--no-special", options.no_special,
+                     "Special tokens in the text are plain text");
   tokenize->callback([&] {
-    action = [&] { return debug_tokenize(options.tokenizer, options.no_special, std::cin, std::cout, std::cerr); };
+    action = [&] {
+      return debug_tokenize(options.tokenizer, options.no_special, std::cin, std::cout, std::cerr);
+    };
   });
-  CLI::App* detokenize = app->add_subcommand("detokenize", "A list of ids per line -> a JSON string per line");
+  CLI::App* detokenize =
+      app->add_subcommand("detokenize", "A list of ids per line -> a JSON string per line");
   detokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json")->required();
   detokenize->callback([&] {
     action = [&] { return debug_detokenize(options.tokenizer, std::cin, std::cout, std::cerr); };
   });
 
   static const std::map<std::string, engine::ChatTemplate> kTemplates = {
-      {"m1", engine::ChatTemplate::kM1}, {"vllm", engine::ChatTemplate::kVllm}, {"levin", engine::ChatTemplate::kLevin}};
+      {"m1", engine::ChatTemplate::kM1},
+      {"vllm", engine::ChatTemplate::kVllm},
+      {"levin", engine::ChatTemplate::kLevin}};
   CLI::App* render = app->add_subcommand("render", "A conversation as JSON on stdin -> text");
   render->add_option("--template", options.chat_template, "m1, vllm or levin")
       ->required()
@@ -118,7 +138,8 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
   });
   CLI::App* parse = app->add_subcommand("parse", "A model reply on stdin -> its parts as JSON");
   parse->add_option("--chunk", options.chunk_bytes, "Bytes fed at a time; 0: all");
-  parse->callback([&] { action = [&] { return debug_parse(options.chunk_bytes, std::cin, std::cout); }; });
+  parse->callback(
+      [&] { action = [&] { return debug_parse(options.chunk_bytes, std::cin, std::cout); }; });
 }
 
 }  // namespace
@@ -137,7 +158,8 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   add_model(app, folder, json, action);
   add_tool(app, tool, action, interrupted);
   add_debug(app, debug, action);
-  app.add_subcommand("doctor", "What this machine offers, with the reason where something is missing")
+  app.add_subcommand("doctor",
+                     "What this machine offers, with the reason where something is missing")
       ->callback([&] { action = [] { return command_doctor(); }; });
   try {
     app.parse(argc, argv);

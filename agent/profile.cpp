@@ -11,18 +11,23 @@ namespace levin::agent {
 
 Result<Profile> load_profile(const std::string& data_folder, const std::string& name) {
   const std::string folder = data_folder + "/prompts/" + name;
-  if (name.empty() || name.find('/') != std::string::npos || !std::filesystem::is_directory(folder)) {
+  if (name.empty() || name.find('/') != std::string::npos ||
+      !std::filesystem::is_directory(folder)) {
     std::string known;
     std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator(data_folder + "/prompts", ignored)) {
-      if (entry.is_directory()) known += (known.empty() ? "" : ", ") + entry.path().filename().string();
+    for (const auto& entry :
+         std::filesystem::directory_iterator(data_folder + "/prompts", ignored)) {
+      if (entry.is_directory())
+        known += (known.empty() ? "" : ", ") + entry.path().filename().string();
     }
-    return Error(ErrorCode::kNotFound, fmt::format("no prompt profile '{}'; there are: {}", name, known));
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("no prompt profile '{}'; there are: {}", name, known));
   }
   Profile profile;
   profile.name = name;
   TRY_ASSIGN(profile.system_text, read_file(folder + "/system.txt", 1 << 20));
-  while (!profile.system_text.empty() && profile.system_text.back() == '\n') profile.system_text.pop_back();
+  while (!profile.system_text.empty() && profile.system_text.back() == '\n')
+    profile.system_text.pop_back();
   Result<std::string> first_user = read_file(folder + "/first_user.txt", 1 << 20);
   if (first_user) profile.first_user = *first_user;
   TRY_ASSIGN(const std::string lines, read_file(folder + "/tools.jsonl", 1 << 20));
@@ -33,7 +38,8 @@ Result<Profile> load_profile(const std::string& data_folder, const std::string& 
     if (line.empty()) continue;
     const auto tool = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!tool.is_object() || !tool.contains("name")) {
-      return Error(ErrorCode::kCorrupt, folder + "/tools.jsonl: not an object with a name: " + line.substr(0, 80));
+      return Error(ErrorCode::kCorrupt,
+                   folder + "/tools.jsonl: not an object with a name: " + line.substr(0, 80));
     }
     profile.tool_lines.push_back(line);
   }

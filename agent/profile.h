@@ -12,7 +12,8 @@ struct Profile {
   std::string name;
   std::string system_text;
   std::vector<std::string> tool_lines;  // One JSON object each, exactly as shown to the model.
-  std::string first_user;  // Template of the first user turn (agent/request.h); empty: the task alone.
+  std::string
+      first_user;  // Template of the first user turn (agent/request.h); empty: the task alone.
 };
 
 // Reads <data folder>/prompts/<name>/{system.txt,tools.jsonl} and, where there is one,

@@ -20,7 +20,8 @@ class ItemIds {
 
 class ReplyStream {
  public:
-  ReplyStream(EventSink& events, ItemIds& ids, int step) : events_(events), ids_(ids), step_(step) {}
+  ReplyStream(EventSink& events, ItemIds& ids, int step)
+      : events_(events), ids_(ids), step_(step) {}
 
   void push(std::string_view text) { handle(parser_.push(text)); }
   // The reply is over; completes the open item.

@@ -25,7 +25,8 @@ std::string agents_text(const std::string& workspace) {
 
 Result<std::string> request_text(const std::string& task, std::istream& input) {
   std::string text = task;
-  if (task == "-") text.assign(std::istreambuf_iterator<char>(input), std::istreambuf_iterator<char>());
+  if (task == "-")
+    text.assign(std::istreambuf_iterator<char>(input), std::istreambuf_iterator<char>());
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
     return Error(ErrorCode::kInvalidArgument, "the task is empty; expected what to do, in words");
@@ -40,14 +41,16 @@ Result<std::string> request_text(const std::string& task, std::istream& input) {
   return text;
 }
 
-Result<std::string> fill_template(const std::string& text, const std::map<std::string, std::string>& values) {
+Result<std::string> fill_template(const std::string& text,
+                                  const std::map<std::string, std::string>& values) {
   std::string out;
   for (size_t position = 0;;) {
     const size_t open = text.find("{{", position);
     out += text.substr(position, open - position);
     if (open == std::string::npos) return out;
     const size_t close = text.find("}}", open);
-    const std::string name = close == std::string::npos ? text.substr(open + 2) : text.substr(open + 2, close - open - 2);
+    const std::string name = close == std::string::npos ? text.substr(open + 2)
+                                                        : text.substr(open + 2, close - open - 2);
     const auto value = values.find(name);
     if (close == std::string::npos || value == values.end()) {
       return Error(ErrorCode::kCorrupt, "prompt template: undefined variable '" + name + "'");
@@ -60,9 +63,10 @@ Result<std::string> fill_template(const std::string& text, const std::map<std::s
 Result<std::string> first_user_text(const Profile& profile, const std::string& workspace,
                                     const std::string& task) {
   if (profile.first_user.empty()) return task;
-  return fill_template(profile.first_user, {{"workspace", workspace.substr(workspace.rfind('/') + 1)},
-                                            {"agents", agents_text(workspace)},
-                                            {"task", task}});
+  return fill_template(profile.first_user,
+                       {{"workspace", workspace.substr(workspace.rfind('/') + 1)},
+                        {"agents", agents_text(workspace)},
+                        {"task", task}});
 }
 
 }  // namespace levin::agent

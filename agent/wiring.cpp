@@ -25,7 +25,8 @@ Result<std::string> fingerprint_of(const std::string& folder) {
   return fmt::format("{:016x}", hash);
 }
 
-Result<void> open_script(const ModelOptions& options, const std::string& embedded, OpenedModel* opened) {
+Result<void> open_script(const ModelOptions& options, const std::string& embedded,
+                         OpenedModel* opened) {
   TRY_ASSIGN(engine::Tokenizer tokenizer, engine::Tokenizer::load(embedded + "/tokenizer.json"));
   opened->tokenizer = std::make_unique<engine::Tokenizer>(std::move(tokenizer));
   ScriptOptions script;
@@ -38,12 +39,14 @@ Result<void> open_script(const ModelOptions& options, const std::string& embedde
   return {};
 }
 
-Result<void> open_folder(const ModelOptions& options, const std::string& folder, OpenedModel* opened) {
+Result<void> open_folder(const ModelOptions& options, const std::string& folder,
+                         OpenedModel* opened) {
   if (!std::filesystem::is_directory(folder)) {
-    return Error(ErrorCode::kNotFound,
-                 fmt::format("--model {}: no such folder (expected a folder with config.json, safetensors "
-                             "and tokenizer.json, or script:FILE)",
-                             folder));
+    return Error(
+        ErrorCode::kNotFound,
+        fmt::format("--model {}: no such folder (expected a folder with config.json, safetensors "
+                    "and tokenizer.json, or script:FILE)",
+                    folder));
   }
   engine::EngineOptions engine_options;
   engine_options.model_folder = folder;

@@ -22,8 +22,8 @@ constexpr const char* kEmbeddedModel = "levin-tiny";
 
 // A model ready to talk, with what it needs to live.
 struct OpenedModel {
-  std::unique_ptr<engine::Engine> engine;          // Null for a script.
-  std::unique_ptr<engine::Tokenizer> tokenizer;    // Of a script: the embedded model's.
+  std::unique_ptr<engine::Engine> engine;        // Null for a script.
+  std::unique_ptr<engine::Tokenizer> tokenizer;  // Of a script: the embedded model's.
   std::unique_ptr<ModelClient> client;
   ModelCard card;
   Profile profile;

@@ -1,5 +1,6 @@
-// CHECK: programmer errors (a broken invariant, a wrong shape passed to an op). Always on: prints the
-// condition, the values given and the place, then aborts. Bad input from outside is never a CHECK.
+// CHECK: programmer errors (a broken invariant, a wrong shape passed to an op). Always on: prints
+// the condition, the values given and the place, then aborts. Bad input from outside is never a
+// CHECK.
 #pragma once
 
 #include <cstdlib>
@@ -18,9 +19,9 @@ template <typename... Values>
 
 }  // namespace levin::detail
 
-#define CHECK(condition, ...)                                                             \
-  do {                                                                                    \
-    if (!(condition)) [[unlikely]]                                                        \
+#define CHECK(condition, ...)                                                                   \
+  do {                                                                                          \
+    if (!(condition)) [[unlikely]]                                                              \
       ::levin::detail::check_failed(__FILE__, __LINE__, #condition __VA_OPT__(, ) __VA_ARGS__); \
   } while (false)
 

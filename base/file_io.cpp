@@ -55,7 +55,8 @@ Result<void> write_file_atomic(const std::string& path, std::string_view content
   if (!fd) return io_error("cannot create a temporary file beside " + path, errno);
   auto finish = [&]() -> Result<void> {
     TRY(write_all(fd.get(), content, temporary));
-    if (::fchmod(fd.get(), mode) != 0) return io_error("cannot set the mode of " + temporary, errno);
+    if (::fchmod(fd.get(), mode) != 0)
+      return io_error("cannot set the mode of " + temporary, errno);
     if (::fsync(fd.get()) != 0) return io_error("cannot sync " + temporary, errno);
     if (::rename(temporary.c_str(), path.c_str()) != 0) {
       return io_error("cannot rename onto " + path, errno);
@@ -75,7 +76,7 @@ Result<void> make_directories(const std::string& path, mode_t mode) {
     }
     if (slash == std::string::npos) break;
   }
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return io_error("cannot stat " + path, errno);
   if (!S_ISDIR(status.st_mode)) return io_error("cannot create the folder " + path, ENOTDIR);
   return {};

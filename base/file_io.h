@@ -1,5 +1,5 @@
-// Whole-file reads and writes that are never seen half done. Plain paths: what a model may touch goes
-// through tools/workspace.h instead.
+// Whole-file reads and writes that are never seen half done. Plain paths: what a model may touch
+// goes through tools/workspace.h instead.
 #pragma once
 
 #include <sys/types.h>
@@ -17,7 +17,8 @@ Result<std::string> read_file(const std::string& path, size_t bytes_max = size_t
 // Writes `path` by a temporary file in the same folder, fsync, rename: a reader, or a machine that
 // dies, finds the old or the new content. A new file gets `mode`. Errors: kIo with errno in words;
 // the temporary file is removed.
-Result<void> write_file_atomic(const std::string& path, std::string_view content, mode_t mode = 0644);
+Result<void> write_file_atomic(const std::string& path, std::string_view content,
+                               mode_t mode = 0644);
 
 // write(2) until all is written; EINTR is retried. Errors: kIo.
 Result<void> write_all(int fd, std::string_view bytes, const std::string& what);

@@ -19,7 +19,7 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
     return Error(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
                  "cannot open " + path + ": " + std::strerror(error));
   }
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
     return Error(ErrorCode::kIo, "cannot stat " + path + ": " + std::strerror(errno));
   }

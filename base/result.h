@@ -41,8 +41,10 @@ class [[nodiscard]] Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   explicit operator bool() const { return state_.index() == 0; }
   bool has_value() const { return state_.index() == 0; }
@@ -81,15 +83,15 @@ class [[nodiscard]] Result<void> {
 #define LEVIN_CONCAT(a, b) LEVIN_CONCAT_(a, b)
 
 // Returns the error of a Result<void> (or of any Result whose value is not needed).
-#define TRY(expr)                                                 \
-  do {                                                            \
-    auto levin_try_result = (expr);                               \
+#define TRY(expr)                                                      \
+  do {                                                                 \
+    auto levin_try_result = (expr);                                    \
     if (!levin_try_result) return std::move(levin_try_result).error(); \
   } while (false)
 
 // TRY_ASSIGN(auto file, open(path)); declares or assigns on success, returns the error otherwise.
 #define TRY_ASSIGN(target, expr) TRY_ASSIGN_(LEVIN_CONCAT(levin_try_, __LINE__), target, expr)
-#define TRY_ASSIGN_(name, target, expr)        \
-  auto name = (expr);                          \
-  if (!name) return std::move(name).error();   \
+#define TRY_ASSIGN_(name, target, expr)      \
+  auto name = (expr);                        \
+  if (!name) return std::move(name).error(); \
   target = *std::move(name)

@@ -8,7 +8,8 @@
 namespace levin {
 
 // Length in bytes of the valid character at the start of `bytes`; 0 when the first byte can never
-// begin one or the sequence is broken; -n when the n bytes there are a correct beginning that is cut.
+// begin one or the sequence is broken; -n when the n bytes there are a correct beginning that is
+// cut.
 inline int utf8_character_size(std::string_view bytes) {
   if (bytes.empty()) return 0;
   const auto byte = [&](size_t index) { return static_cast<unsigned char>(bytes[index]); };
@@ -42,7 +43,9 @@ inline size_t utf8_valid_prefix(std::string_view bytes) {
   return position;
 }
 
-inline bool utf8_is_valid(std::string_view bytes) { return utf8_valid_prefix(bytes) == bytes.size(); }
+inline bool utf8_is_valid(std::string_view bytes) {
+  return utf8_valid_prefix(bytes) == bytes.size();
+}
 
 // Copies `bytes`; each maximal broken part becomes U+FFFD (as browsers and Python's "replace" do).
 inline std::string utf8_sanitize(std::string_view bytes) {

@@ -56,7 +56,9 @@ class KeyReader {
   }
 
   void fail(const std::string& key, const std::string& expected, const std::string& found) {
-    if (!error_) error_ = fmt::format("{}: '{}' is {}, expected {}", file_, key, found.substr(0, 80), expected);
+    if (!error_)
+      error_ =
+          fmt::format("{}: '{}' is {}, expected {}", file_, key, found.substr(0, 80), expected);
   }
 
   Result<void> result() const {
@@ -82,7 +84,8 @@ void read_attention_kinds(const json& object, KeyReader& reader, ModelConfig* co
     if (kind != 0 && kind != 1) {
       return reader.fail("attn_type_list", "0 (lightning) or 1 (softmax) everywhere", kind.dump());
     }
-    config->attention_kinds.push_back(kind == 0 ? AttentionKind::kLightning : AttentionKind::kSoftmax);
+    config->attention_kinds.push_back(kind == 0 ? AttentionKind::kLightning
+                                                : AttentionKind::kSoftmax);
   }
 }
 
@@ -99,8 +102,10 @@ void check_relations(KeyReader& reader, const ModelConfig& config) {
     reader.fail("num_experts_per_tok", fmt::format("at most the {} experts", config.num_experts),
                 std::to_string(config.num_experts_per_token));
   }
-  if (config.rope_theta <= 0) reader.fail("rope_theta", "more than 0", std::to_string(config.rope_theta));
-  if (config.rms_norm_eps < 0) reader.fail("rms_norm_eps", "0 or more", std::to_string(config.rms_norm_eps));
+  if (config.rope_theta <= 0)
+    reader.fail("rope_theta", "more than 0", std::to_string(config.rope_theta));
+  if (config.rms_norm_eps < 0)
+    reader.fail("rms_norm_eps", "0 or more", std::to_string(config.rms_norm_eps));
 }
 
 void read_dimensions(const json& object, KeyReader& reader, ModelConfig* config) {
@@ -108,7 +113,8 @@ void read_dimensions(const json& object, KeyReader& reader, ModelConfig* config)
   reader.whole("hidden_size", &config->hidden_size, 1);
   reader.whole("num_hidden_layers", &config->num_layers, 1, kLayersMax);
   reader.whole("num_attention_heads", &config->num_heads, 1);
-  const bool kv_is_null = object.contains("num_key_value_heads") && object.at("num_key_value_heads").is_null();
+  const bool kv_is_null =
+      object.contains("num_key_value_heads") && object.at("num_key_value_heads").is_null();
   if (kv_is_null) config->num_kv_heads = config->num_heads;
   reader.whole("num_key_value_heads", &config->num_kv_heads, 1);
   config->head_dim = config->num_heads > 0 ? config->hidden_size / config->num_heads : 1;
@@ -127,8 +133,8 @@ Result<void> refuse_relatives(const json& object, const std::string& file_name) 
   const std::string type = object.value("model_type", json("")).is_string()
                                ? object.value("model_type", std::string())
                                : std::string("?");
-  static const char* const kKnown[] = {"", "minimax_m1", "MiniMaxM1", "minimax_text_01", "MiniMaxText01",
-                                       "minimax_text"};
+  static const char* const kKnown[] = {
+      "", "minimax_m1", "MiniMaxM1", "minimax_text_01", "MiniMaxText01", "minimax_text"};
   if (std::find(std::begin(kKnown), std::end(kKnown), type) == std::end(kKnown)) {
     return Error(ErrorCode::kUnsupported,
                  fmt::format("{}: model_type is '{}'; this engine computes minimax_m1 and "
@@ -140,8 +146,9 @@ Result<void> refuse_relatives(const json& object, const std::string& file_name) 
                                                       file_name, object.at("hidden_act").dump()));
   }
   if (object.contains("sliding_window") && !object.at("sliding_window").is_null()) {
-    return Error(ErrorCode::kUnsupported, fmt::format("{}: sliding_window is {}, only null is computed",
-                                                      file_name, object.at("sliding_window").dump()));
+    return Error(ErrorCode::kUnsupported,
+                 fmt::format("{}: sliding_window is {}, only null is computed", file_name,
+                             object.at("sliding_window").dump()));
   }
   return {};
 }
@@ -155,8 +162,9 @@ int64_t ModelConfig::num_linear_layers() const {
 Result<ModelConfig> parse_config(const std::string& json_text, const std::string& file_name) {
   const json object = json::parse(json_text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) {
-    return Error(ErrorCode::kCorrupt, file_name + ": expected a JSON object, found " +
-                                          (object.is_discarded() ? "text that is not JSON" : object.type_name()));
+    return Error(ErrorCode::kCorrupt,
+                 file_name + ": expected a JSON object, found " +
+                     (object.is_discarded() ? "text that is not JSON" : object.type_name()));
   }
   TRY(refuse_relatives(object, file_name));
   ModelConfig config;
@@ -189,8 +197,8 @@ Result<ModelConfig> load_config(const std::string& path) {
 }
 
 std::vector<float> slope_rates(const ModelConfig& config, int64_t layer) {
-  // For a power of two: 2^(-8 (j + 1) / h). Otherwise the slopes of the next lower power m, then those
-  // of 2m heads at even places (the ALiBi rule).
+  // For a power of two: 2^(-8 (j + 1) / h). Otherwise the slopes of the next lower power m, then
+  // those of 2m heads at even places (the ALiBi rule).
   const auto power_slopes = [](int64_t heads) {
     std::vector<double> slopes;
     for (int64_t j = 0; j < heads; ++j) {
@@ -205,9 +213,9 @@ std::vector<float> slope_rates(const ModelConfig& config, int64_t layer) {
   for (size_t even = 0; static_cast<int64_t>(slopes.size()) < config.num_heads; even += 2) {
     slopes.push_back(finer[even]);
   }
-  const double fraction = config.num_layers > 1
-                              ? static_cast<double>(layer) / static_cast<double>(config.num_layers - 1)
-                              : 0.0;
+  const double fraction = config.num_layers > 1 ? static_cast<double>(layer) /
+                                                      static_cast<double>(config.num_layers - 1)
+                                                : 0.0;
   std::vector<float> rates;
   // The published code multiplies a float32 tensor by a Python number: one rounding each.
   for (const double slope : slopes) {

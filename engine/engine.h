@@ -1,4 +1,5 @@
-// Engine: a loaded checkpoint, its tokenizer and the device it runs on. Sessions are opened from it.
+// Engine: a loaded checkpoint, its tokenizer and the device it runs on. Sessions are opened from
+// it.
 #pragma once
 
 #include <memory>
@@ -20,8 +21,8 @@ struct EngineOptions {
 
 class Engine {
  public:
-  // Opens config.json, the safetensors and tokenizer.json of the folder. Errors: those of load_model()
-  // and Tokenizer::load(); kCorrupt when the tokenizer has ids that the model lacks.
+  // Opens config.json, the safetensors and tokenizer.json of the folder. Errors: those of
+  // load_model() and Tokenizer::load(); kCorrupt when the tokenizer has ids that the model lacks.
   static Result<std::unique_ptr<Engine>> open(const EngineOptions& options);
 
   const Model& model() const { return *model_; }

@@ -27,9 +27,10 @@ void decoder_layer(const ForwardContext& context, int64_t layer, int64_t n) {
   }
   context.emit("attn_out", layer, branch, n, width);
   // postnorm: the residual is the normed tensor; the layer's input itself is dropped.
-  ops.scaled_sum(parallel, config.postnorm ? normed : hidden, scale.alpha, branch, scale.beta, n * width,
-                 hidden);
-  ops.rms_norm(parallel, hidden, weights.post_attention_norm.data(), config.rms_norm_eps, n, width, normed);
+  ops.scaled_sum(parallel, config.postnorm ? normed : hidden, scale.alpha, branch, scale.beta,
+                 n * width, hidden);
+  ops.rms_norm(parallel, hidden, weights.post_attention_norm.data(), config.rms_norm_eps, n, width,
+               normed);
   context.emit("moe_in", layer, normed, n, width);
   moe_layer(context, layer, normed, n, branch);
   ops.scaled_sum(parallel, config.postnorm ? normed : hidden, config.mlp_scale.alpha, branch,
@@ -55,7 +56,8 @@ Result<ForwardBuffers> ForwardBuffers::create(const ModelConfig& config, kernels
       {&b.qkv, n * 3 * wide},
       {&b.mixed, n * wide},
       {&b.gate, n * wide},
-      {&b.scratch, device.parallel().num_workers * kernels::lightning_scratch_floats(config.head_dim)},
+      {&b.scratch,
+       device.parallel().num_workers * kernels::lightning_scratch_floats(config.head_dim)},
       {&b.router, n * config.num_experts},
       {&b.route_weights, n * config.num_experts_per_token},
       {&b.expert_in, n * config.hidden_size},
@@ -95,14 +97,14 @@ Result<void> forward(const ForwardContext& context, std::span<const TokenId> tok
   context.state.num_tokens += n;
   if (rows == LogitRows::kNone) return {};
 
-  // lm_head on unrounded float32 hidden states: rounding them is known to split training and inference
-  // probabilities (MiniMax-M1 report, section 3.2).
+  // lm_head on unrounded float32 hidden states: rounding them is known to split training and
+  // inference probabilities (MiniMax-M1 report, section 3.2).
   ops.rms_norm(parallel, buffers.hidden.data(), weights.final_norm.data(), config.rms_norm_eps, n,
                config.hidden_size, buffers.normed.data());
   context.emit("final_norm", -1, buffers.normed.data(), n, config.hidden_size);
   const int64_t first = rows == LogitRows::kLast ? n - 1 : 0;
-  ops.matmul(parallel, weights.lm_head, buffers.normed.data() + first * config.hidden_size, n - first,
-             logits);
+  ops.matmul(parallel, weights.lm_head, buffers.normed.data() + first * config.hidden_size,
+             n - first, logits);
   return {};
 }
 

@@ -1,5 +1,5 @@
-// The forward pass: tokens in, logits out, State advanced. One code path for prefill and decode; one
-// token at a time takes the recurrent form of lightning attention inside the op.
+// The forward pass: tokens in, logits out, State advanced. One code path for prefill and decode;
+// one token at a time takes the recurrent form of lightning attention inside the op.
 #pragma once
 
 #include <functional>
@@ -14,29 +14,29 @@ namespace levin::engine {
 
 // Called with intermediate values, for tests and tools: name as in the golden files ("attn_in",
 // "router_logits", "layer_out" ...), layer (-1: none), rows, width.
-using TraceSink =
-    std::function<void(std::string_view name, int64_t layer, const float* values, int64_t rows, int64_t width)>;
+using TraceSink = std::function<void(std::string_view name, int64_t layer, const float* values,
+                                     int64_t rows, int64_t width)>;
 
 // Activations of one forward pass, sized once for `tokens_max` tokens.
 struct ForwardBuffers {
   int64_t tokens_max = 0;
-  kernels::DeviceBuffer hidden;       // [n, H]: the layer's input and output
-  kernels::DeviceBuffer normed;       // [n, H]
-  kernels::DeviceBuffer branch;       // [n, H]: output of a block before the residual
-  kernels::DeviceBuffer qkv;          // [n, 3 h d] or q | k, v are written to the cache
-  kernels::DeviceBuffer mixed;        // [n, h d]: attention output
-  kernels::DeviceBuffer gate;         // [n, h d]
-  kernels::DeviceBuffer scratch;      // lightning scratch of each worker
-  kernels::DeviceBuffer router;       // [n, E]
+  kernels::DeviceBuffer hidden;         // [n, H]: the layer's input and output
+  kernels::DeviceBuffer normed;         // [n, H]
+  kernels::DeviceBuffer branch;         // [n, H]: output of a block before the residual
+  kernels::DeviceBuffer qkv;            // [n, 3 h d] or q | k, v are written to the cache
+  kernels::DeviceBuffer mixed;          // [n, h d]: attention output
+  kernels::DeviceBuffer gate;           // [n, h d]
+  kernels::DeviceBuffer scratch;        // lightning scratch of each worker
+  kernels::DeviceBuffer router;         // [n, E]
   kernels::DeviceBuffer route_weights;  // [n, k]
-  kernels::DeviceBuffer expert_in;    // [n, H]
-  kernels::DeviceBuffer expert_gate;  // [n, I]
-  kernels::DeviceBuffer expert_up;    // [n, I]
-  kernels::DeviceBuffer expert_out;   // [n, H]
-  kernels::DeviceBuffer shared_gate;  // [n]
-  std::vector<int32_t> route_ids;     // [n, k]
-  std::vector<int32_t> expert_rows;   // [n]
-  std::vector<float> expert_weights;  // [n]
+  kernels::DeviceBuffer expert_in;      // [n, H]
+  kernels::DeviceBuffer expert_gate;    // [n, I]
+  kernels::DeviceBuffer expert_up;      // [n, I]
+  kernels::DeviceBuffer expert_out;     // [n, H]
+  kernels::DeviceBuffer shared_gate;    // [n]
+  std::vector<int32_t> route_ids;       // [n, k]
+  std::vector<int32_t> expert_rows;     // [n]
+  std::vector<float> expert_weights;    // [n]
 
   static Result<ForwardBuffers> create(const ModelConfig& config, kernels::Device& device,
                                        int64_t tokens_max);
@@ -52,7 +52,8 @@ struct ForwardContext {
   ForwardBuffers& buffers;
   const TraceSink& trace;  // May be empty.
 
-  void emit(std::string_view name, int64_t layer, const float* values, int64_t rows, int64_t width) const {
+  void emit(std::string_view name, int64_t layer, const float* values, int64_t rows,
+            int64_t width) const {
     if (trace) trace(name, layer, values, rows, width);
   }
 };

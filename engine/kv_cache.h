@@ -12,13 +12,15 @@ namespace levin::engine {
 
 class KvCache {
  public:
-  // Tokens per page. One page of M1 is 2 x 256 x 8 x 128 x 4 bytes = 2 MiB: a huge page each for K, V.
+  // Tokens per page. One page of M1 is 2 x 256 x 8 x 128 x 4 bytes = 2 MiB: a huge page each for K,
+  // V.
   static constexpr int64_t kPageTokens = kernels::kAttentionPageMax;
 
   KvCache(kernels::Device& device, int64_t num_kv_heads, int64_t head_dim)
       : device_(&device), row_floats_(num_kv_heads * head_dim) {}
 
-  // Makes room for `num_tokens` in all. Errors: kLimit when memory is short; the cache is unchanged.
+  // Makes room for `num_tokens` in all. Errors: kLimit when memory is short; the cache is
+  // unchanged.
   Result<void> reserve(int64_t num_tokens);
 
   // Where the row [num_kv_heads, head_dim] of a reserved position lies.

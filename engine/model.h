@@ -44,8 +44,8 @@ struct MoeWeights {
   MatrixView router;                // [E, H]
   std::vector<MlpWeights> experts;  // [E]
   bool has_shared = false;
-  MlpWeights shared;                // Only with shared_intermediate_size > 0.
-  MatrixView shared_gate;           // [1, H]
+  MlpWeights shared;       // Only with shared_intermediate_size > 0.
+  MatrixView shared_gate;  // [1, H]
 };
 
 struct LayerWeights {
@@ -59,16 +59,16 @@ struct LayerWeights {
 
 // Views of the mapped checkpoint in their stored dtype; only norms are copied, widened to float32.
 struct Weights {
-  MatrixView embedding;                // [V, H]
+  MatrixView embedding;  // [V, H]
   std::vector<LayerWeights> layers;
-  std::vector<float> final_norm;       // [H]
-  MatrixView lm_head;                  // [V, H]
+  std::vector<float> final_norm;  // [H]
+  MatrixView lm_head;             // [V, H]
 };
 
 // A loaded checkpoint. Const after load; may be shared by any number of sessions.
 struct Model {
   ModelConfig config;
-  SafeTensors files;   // Owns the memory that `weights` looks into.
+  SafeTensors files;  // Owns the memory that `weights` looks into.
   Weights weights;
   std::vector<float> inverse_freq;  // [rotary_dim / 2]
 };

@@ -21,7 +21,7 @@ constexpr size_t kDimensionsMax = 8;
 
 size_t dtype_bytes(const std::string& dtype) {
   static const std::map<std::string, size_t> kSizes = {
-      {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4},
+      {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},     {"I32", 4},
       {"I16", 2}, {"I8", 1},  {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
   const auto found = kSizes.find(dtype);
   return found == kSizes.end() ? 0 : found->second;
@@ -34,7 +34,8 @@ Error corrupt(const std::string& path, const std::string& what) {
 // A whole number >= 0 that fits int64.
 bool is_count(const json& value) {
   return value.is_number_integer() &&
-         (value.is_number_unsigned() ? value.get<uint64_t>() <= uint64_t{INT64_MAX} : value.get<int64_t>() >= 0);
+         (value.is_number_unsigned() ? value.get<uint64_t>() <= uint64_t{INT64_MAX}
+                                     : value.get<int64_t>() >= 0);
 }
 
 struct Placed {
@@ -45,7 +46,9 @@ struct Placed {
 
 Result<TensorInfo> parse_tensor(const std::string& path, const std::string& name, const json& entry,
                                 std::span<const std::byte> data, Placed* placed) {
-  const auto fail = [&](const std::string& what) { return corrupt(path, "tensor '" + name + "': " + what); };
+  const auto fail = [&](const std::string& what) {
+    return corrupt(path, "tensor '" + name + "': " + what);
+  };
   if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
       !entry.contains("data_offsets")) {
     return fail("expected {dtype, shape, data_offsets}, found " + entry.dump().substr(0, 80));
@@ -56,28 +59,32 @@ Result<TensorInfo> parse_tensor(const std::string& path, const std::string& name
   }
   info.dtype = entry["dtype"].get<std::string>();
   if (!entry["shape"].is_array() || entry["shape"].size() > kDimensionsMax) {
-    return fail("expected a shape of at most 8 sizes, found " + entry["shape"].dump().substr(0, 80));
+    return fail("expected a shape of at most 8 sizes, found " +
+                entry["shape"].dump().substr(0, 80));
   }
   uint64_t bytes = dtype_bytes(info.dtype);
   for (const json& size : entry["shape"]) {
     if (!is_count(size)) return fail("expected sizes of 0 or more, found " + size.dump());
     info.shape.push_back(size.get<int64_t>());
-    if (__builtin_mul_overflow(bytes, size.get<uint64_t>(), &bytes)) return fail("its shape overflows");
+    if (__builtin_mul_overflow(bytes, size.get<uint64_t>(), &bytes))
+      return fail("its shape overflows");
   }
   const json& offsets = entry["data_offsets"];
-  if (!offsets.is_array() || offsets.size() != 2 || !is_count(offsets[0]) || !is_count(offsets[1])) {
+  if (!offsets.is_array() || offsets.size() != 2 || !is_count(offsets[0]) ||
+      !is_count(offsets[1])) {
     return fail("expected data_offsets [begin, end], found " + offsets.dump().substr(0, 80));
   }
   placed->begin = offsets[0].get<uint64_t>();
   placed->end = offsets[1].get<uint64_t>();
   placed->name = name;
   if (placed->begin > placed->end || placed->end > data.size()) {
-    return fail(fmt::format("data_offsets [{}, {}] leave the {} data bytes of the file (truncated?)",
-                            placed->begin, placed->end, data.size()));
+    return fail(
+        fmt::format("data_offsets [{}, {}] leave the {} data bytes of the file (truncated?)",
+                    placed->begin, placed->end, data.size()));
   }
   if (placed->end - placed->begin != bytes) {
-    return fail(fmt::format("{} {} needs {} bytes, data_offsets give {}", info.dtype, shape_text(info.shape),
-                            bytes, placed->end - placed->begin));
+    return fail(fmt::format("{} {} needs {} bytes, data_offsets give {}", info.dtype,
+                            shape_text(info.shape), bytes, placed->end - placed->begin));
   }
   info.data = data.subspan(placed->begin, bytes);
   return info;
@@ -91,21 +98,24 @@ Result<void> check_layout(const std::string& path, std::vector<Placed> places, s
   uint64_t position = 0;
   for (const Placed& place : places) {
     if (place.begin != position) {
-      return corrupt(path, fmt::format("tensor '{}' begins at data byte {}, expected {} ({})", place.name,
-                                       place.begin, position,
+      return corrupt(path, fmt::format("tensor '{}' begins at data byte {}, expected {} ({})",
+                                       place.name, place.begin, position,
                                        place.begin < position ? "tensors overlap" : "a gap"));
     }
     position = place.end;
   }
   if (position != data_bytes) {
-    return corrupt(path, fmt::format("holds {} data bytes, its tensors cover {}", data_bytes, position));
+    return corrupt(path,
+                   fmt::format("holds {} data bytes, its tensors cover {}", data_bytes, position));
   }
   return {};
 }
 
 }  // namespace
 
-std::string shape_text(std::span<const int64_t> shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string shape_text(std::span<const int64_t> shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
 
 int64_t TensorInfo::num_elements() const {
   int64_t count = 1;
@@ -122,14 +132,16 @@ Result<void> SafeTensors::add_file(const std::string& path) {
   TRY_ASSIGN(MappedFile file, MappedFile::open(path));
   const std::span<const std::byte> bytes = file.bytes();
   if (bytes.size() < kLengthBytes) {
-    return corrupt(path, fmt::format("holds {} bytes, expected at least {}", bytes.size(), kLengthBytes));
+    return corrupt(path,
+                   fmt::format("holds {} bytes, expected at least {}", bytes.size(), kLengthBytes));
   }
   uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
   if (header_bytes > kHeaderBytesMax || header_bytes > bytes.size() - kLengthBytes) {
-    return corrupt(path, fmt::format("its header claims {} bytes, the file holds {} (truncated, or not "
-                                     "a safetensors file?)",
-                                     header_bytes, bytes.size()));
+    return corrupt(path,
+                   fmt::format("its header claims {} bytes, the file holds {} (truncated, or not "
+                               "a safetensors file?)",
+                               header_bytes, bytes.size()));
   }
   const char* text = reinterpret_cast<const char*>(bytes.data()) + kLengthBytes;
   const json header = json::parse(text, text + header_bytes, nullptr, /*allow_exceptions=*/false);
@@ -169,8 +181,9 @@ Result<SafeTensors> SafeTensors::open_folder(const std::string& folder) {
   const std::string index_path = folder + "/model.safetensors.index.json";
   Result<std::string> text = read_file(index_path);
   if (!text) {
-    return Error(ErrorCode::kNotFound, folder + " holds neither model.safetensors nor "
-                                                "model.safetensors.index.json");
+    return Error(ErrorCode::kNotFound, folder +
+                                           " holds neither model.safetensors nor "
+                                           "model.safetensors.index.json");
   }
   const json index = json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
@@ -180,7 +193,8 @@ Result<SafeTensors> SafeTensors::open_folder(const std::string& folder) {
   for (const auto& [name, shard] : index["weight_map"].items()) {
     // A shard is a plain file name: an index must not reach outside its folder.
     if (!shard.is_string() || shard.get<std::string>().find('/') != std::string::npos) {
-      return corrupt(index_path, "tensor '" + name + "' is mapped to " + shard.dump() + ", expected a file name");
+      return corrupt(index_path, "tensor '" + name + "' is mapped to " + shard.dump() +
+                                     ", expected a file name");
     }
     shards.insert(shard.get<std::string>());
   }

@@ -15,7 +15,7 @@
 namespace levin::engine {
 
 struct TensorInfo {
-  std::string dtype;            // "F32", "F16", "BF16", "I32", ...
+  std::string dtype;  // "F32", "F16", "BF16", "I32", ...
   std::vector<int64_t> shape;
   std::span<const std::byte> data;
 
@@ -28,8 +28,8 @@ class SafeTensors {
  public:
   // Opens one file. Errors: kCorrupt with the file, what was expected and what was found.
   static Result<SafeTensors> open_file(const std::string& path);
-  // Opens model.safetensors in `folder`, else the shards of model.safetensors.index.json. Errors also:
-  // kNotFound naming both; kCorrupt when the index names a shard or tensor that is not there.
+  // Opens model.safetensors in `folder`, else the shards of model.safetensors.index.json. Errors
+  // also: kNotFound naming both; kCorrupt when the index names a shard or tensor that is not there.
   static Result<SafeTensors> open_folder(const std::string& folder);
 
   const std::map<std::string, TensorInfo>& tensors() const { return tensors_; }

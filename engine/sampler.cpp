@@ -56,7 +56,8 @@ TokenId Sampler::sample(std::span<const float> logits, const SampleOptions& opti
   double kept = 0;
   size_t count = 0;
   while (count < candidates_.size()) {
-    if (count > 0 && (kept >= options.top_p * total || candidates_[count].first < options.min_p)) break;
+    if (count > 0 && (kept >= options.top_p * total || candidates_[count].first < options.min_p))
+      break;
     kept += candidates_[count++].first;
   }
   double draw = uniform_draw(options.seed, position) * kept;

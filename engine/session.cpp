@@ -8,14 +8,16 @@
 
 namespace levin::engine {
 
-Result<Session> Session::open(const Model& model, kernels::Device& device, const SessionOptions& options) {
+Result<Session> Session::open(const Model& model, kernels::Device& device,
+                              const SessionOptions& options) {
   CHECK(options.prefill_chunk_tokens >= 1, options.prefill_chunk_tokens);
   Session session(model, device, options);
   if (session.options_.context_tokens_max <= 0) {
     session.options_.context_tokens_max = model.config.max_position_embeddings;
   }
   TRY_ASSIGN(session.state_, State::create(model.config, device));
-  TRY_ASSIGN(session.buffers_, ForwardBuffers::create(model.config, device, options.prefill_chunk_tokens));
+  TRY_ASSIGN(session.buffers_,
+             ForwardBuffers::create(model.config, device, options.prefill_chunk_tokens));
   session.logits_.resize(static_cast<size_t>(model.config.vocab_size));
   return session;
 }
@@ -30,9 +32,10 @@ Result<void> Session::append(std::span<const TokenId> tokens) {
   }
   const auto total = static_cast<int64_t>(log_.size() + tokens.size());
   if (total > options_.context_tokens_max) {
-    return Error(ErrorCode::kLimit, fmt::format("the context is full: {} tokens would be needed, this "
-                                                "model takes {}",
-                                                total, options_.context_tokens_max));
+    return Error(ErrorCode::kLimit,
+                 fmt::format("the context is full: {} tokens would be needed, this "
+                             "model takes {}",
+                             total, options_.context_tokens_max));
   }
   log_.insert(log_.end(), tokens.begin(), tokens.end());
   return {};
@@ -44,8 +47,8 @@ Result<void> Session::compute(LogitRows rows, float* logits) {
   while (state_.num_tokens < total) {
     const int64_t count = std::min(total - state_.num_tokens, options_.prefill_chunk_tokens);
     const bool is_last = state_.num_tokens + count == total;
-    const auto pending = std::span<const TokenId>(log_).subspan(static_cast<size_t>(state_.num_tokens),
-                                                                static_cast<size_t>(count));
+    const auto pending = std::span<const TokenId>(log_).subspan(
+        static_cast<size_t>(state_.num_tokens), static_cast<size_t>(count));
     const LogitRows wanted = rows == LogitRows::kLast && !is_last ? LogitRows::kNone : rows;
     TRY(forward(context, pending, wanted, logits));
     if (rows == LogitRows::kAll) logits += count * model_->config.vocab_size;
@@ -70,7 +73,8 @@ Result<void> Session::all_logits(std::vector<float>* all) {
   const size_t before = all->size();
   all->resize(before + pending * logits_.size());
   TRY(compute(LogitRows::kAll, all->data() + before));
-  std::copy_n(all->end() - static_cast<std::ptrdiff_t>(logits_.size()), logits_.size(), logits_.begin());
+  std::copy_n(all->end() - static_cast<std::ptrdiff_t>(logits_.size()), logits_.size(),
+              logits_.begin());
   logits_at_ = static_cast<int64_t>(log_.size());
   return {};
 }

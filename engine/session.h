@@ -1,5 +1,5 @@
-// Session: one timeline of tokens and the model state that belongs to it. Tokens are appended to the
-// log and computed once, when logits are next asked for; nothing is ever computed twice.
+// Session: one timeline of tokens and the model state that belongs to it. Tokens are appended to
+// the log and computed once, when logits are next asked for; nothing is ever computed twice.
 #pragma once
 
 #include <span>
@@ -12,7 +12,7 @@
 namespace levin::engine {
 
 struct SessionOptions {
-  int64_t context_tokens_max = 0;    // 0: the config's max_position_embeddings.
+  int64_t context_tokens_max = 0;      // 0: the config's max_position_embeddings.
   int64_t prefill_chunk_tokens = 256;  // Tokens per forward pass: bounds the memory of activations.
 };
 
@@ -20,7 +20,8 @@ struct SessionOptions {
 class Session {
  public:
   // Errors: kLimit when memory is short.
-  static Result<Session> open(const Model& model, kernels::Device& device, const SessionOptions& options);
+  static Result<Session> open(const Model& model, kernels::Device& device,
+                              const SessionOptions& options);
 
   Session(Session&&) = default;
   Session& operator=(Session&&) = default;
@@ -30,8 +31,8 @@ class Session {
   // How many of them the state already covers.
   int64_t num_computed() const { return state_.num_tokens; }
 
-  // Extends the log. Errors: kInvalidArgument for an id outside the vocabulary; kLimit when the context
-  // is full. The log is then unchanged.
+  // Extends the log. Errors: kInvalidArgument for an id outside the vocabulary; kLimit when the
+  // context is full. The log is then unchanged.
   Result<void> append(std::span<const TokenId> tokens);
 
   // Computes what is pending and returns the logits after the last token, [vocab_size]; valid until
@@ -58,7 +59,7 @@ class Session {
   std::vector<TokenId> log_;
   State state_;
   ForwardBuffers buffers_;
-  std::vector<float> logits_;      // [vocab_size], after token number logits_at_
+  std::vector<float> logits_;  // [vocab_size], after token number logits_at_
   int64_t logits_at_ = 0;
   Sampler sampler_;
   TraceSink trace_;

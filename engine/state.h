@@ -1,5 +1,5 @@
-// State: what a model remembers of the tokens it has read. Linear states are fixed in size; only the
-// KV caches of softmax layers grow.
+// State: what a model remembers of the tokens it has read. Linear states are fixed in size; only
+// the KV caches of softmax layers grow.
 #pragma once
 
 #include <cstdint>

@@ -72,8 +72,8 @@ class TensorSource {
     if (error_) return nullptr;
     const TensorInfo* info = files_.find(name);
     if (info == nullptr) {
-      error_ = Error(ErrorCode::kCorrupt,
-                     fmt::format("tensor '{}' is missing, config implies {}", name, shape_text(shape)));
+      error_ = Error(ErrorCode::kCorrupt, fmt::format("tensor '{}' is missing, config implies {}",
+                                                      name, shape_text(shape)));
       return nullptr;
     }
     if (info->shape != shape) {
@@ -82,8 +82,9 @@ class TensorSource {
       return nullptr;
     }
     if (info->dtype != "F32" && info->dtype != "F16" && info->dtype != "BF16") {
-      error_ = Error(ErrorCode::kUnsupported,
-                     fmt::format("tensor '{}' is {}, expected F32, F16 or BF16", name, info->dtype));
+      error_ =
+          Error(ErrorCode::kUnsupported,
+                fmt::format("tensor '{}' is {}, expected F32, F16 or BF16", name, info->dtype));
       return nullptr;
     }
     return info;
@@ -134,8 +135,8 @@ void load_moe(TensorSource& source, const ModelConfig& config, const std::string
   }
   if (config.shared_intermediate_size == 0) return;
   weights->has_shared = true;
-  // The published code sizes this MLP with intermediate_size, vLLM with shared_intermediate_size: the
-  // file decides between the two.
+  // The published code sizes this MLP with intermediate_size, vLLM with shared_intermediate_size:
+  // the file decides between the two.
   const std::string shared = prefix + "shared_mlp.";
   weights->shared = load_mlp(source, shared + "gate_proj.weight", shared + "up_proj.weight",
                              shared + "down_proj.weight", config.intermediate_size, hidden);
@@ -145,20 +146,22 @@ void load_moe(TensorSource& source, const ModelConfig& config, const std::string
 Result<Weights> load_weights(const SafeTensors& files, const ModelConfig& config) {
   TensorSource source(files);
   Weights weights;
-  weights.embedding = source.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
+  weights.embedding =
+      source.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
   for (int64_t layer = 0; layer < config.num_layers; ++layer) {
     const std::string prefix = fmt::format("model.layers.{}.", layer);
     LayerWeights& one = weights.layers.emplace_back();
     one.kind = config.attention_kinds[static_cast<size_t>(layer)];
     one.input_norm = source.vector(prefix + "input_layernorm.weight", config.hidden_size);
-    one.post_attention_norm = source.vector(prefix + "post_attention_layernorm.weight", config.hidden_size);
+    one.post_attention_norm =
+        source.vector(prefix + "post_attention_layernorm.weight", config.hidden_size);
     load_attention(source, config, prefix, layer, &one);
     load_moe(source, config, prefix, &one.moe);
   }
   weights.final_norm = source.vector("model.norm.weight", config.hidden_size);
   const bool tied = config.tie_word_embeddings && !source.has("lm_head.weight");
-  weights.lm_head = source.matrix(tied ? "model.embed_tokens.weight" : "lm_head.weight", config.vocab_size,
-                                  config.hidden_size);
+  weights.lm_head = source.matrix(tied ? "model.embed_tokens.weight" : "lm_head.weight",
+                                  config.vocab_size, config.hidden_size);
   TRY(source.result());
   return weights;
 }

@@ -1,6 +1,6 @@
 // The op table: everything a model computes, as plain functions on views. `Ops` is filled once per
-// backend (reference, one per CPU instruction set, later CUDA); the engine calls through it and knows
-// no backend. Ops allocate nothing and start no threads: work is split through `Parallel`.
+// backend (reference, one per CPU instruction set, later CUDA); the engine calls through it and
+// knows no backend. Ops allocate nothing and start no threads: work is split through `Parallel`.
 // All activations are float32 and row-major; "[n, w]" gives a shape. n may be 0 nowhere.
 #pragma once
 
@@ -10,8 +10,8 @@
 
 namespace levin::kernels {
 
-// Splits [0, count) into ranges of about `grain` and runs body(argument, begin, end, worker) on each,
-// on the caller and the pool's threads; returns when all are done. worker < num_workers.
+// Splits [0, count) into ranges of about `grain` and runs body(argument, begin, end, worker) on
+// each, on the caller and the pool's threads; returns when all are done. worker < num_workers.
 struct Parallel {
   using Body = void (*)(void* argument, int64_t begin, int64_t end, int worker);
   void (*run)(void* self, int64_t count, int64_t grain, Body body, void* argument) = nullptr;
@@ -27,11 +27,12 @@ struct RotaryArgs {
   int64_t num_heads;
   int64_t head_dim;
   int64_t rotary_dim;
-  int64_t first_position;     // Absolute position of token 0.
+  int64_t first_position;  // Absolute position of token 0.
 };
 
-// Lightning attention: S_t = decay * S_{t-1} + k_t v_t^T, o_t = q_t^T S_t, decay = exp(-slope_rate).
-// qkv holds q, k, v of one head side by side: [num_tokens, num_heads, 3, head_dim], silu applied.
+// Lightning attention: S_t = decay * S_{t-1} + k_t v_t^T, o_t = q_t^T S_t, decay =
+// exp(-slope_rate). qkv holds q, k, v of one head side by side: [num_tokens, num_heads, 3,
+// head_dim], silu applied.
 struct LightningArgs {
   const float* qkv;
   const float* slope_rate;  // [num_heads], > 0
@@ -43,8 +44,8 @@ struct LightningArgs {
   int64_t head_dim;
 };
 
-// Tokens per block of the chunked form. Any size is the same function; 64 keeps a block's scores and
-// operands in the level-1 and level-2 caches at head_dim 128.
+// Tokens per block of the chunked form. Any size is the same function; 64 keeps a block's scores
+// and operands in the level-1 and level-2 caches at head_dim 128.
 constexpr int64_t kLightningBlock = 64;
 
 constexpr int64_t lightning_scratch_floats(int64_t head_dim) {
@@ -54,17 +55,17 @@ constexpr int64_t lightning_scratch_floats(int64_t head_dim) {
 // Causal softmax attention of num_tokens queries over a paged cache that already holds their keys.
 // Query token i sees positions 0 .. first_position + i. Query head j reads kv head j / (heads/kv).
 struct AttentionArgs {
-  const float* q;             // [num_tokens, num_heads, head_dim], rotated
+  const float* q;               // [num_tokens, num_heads, head_dim], rotated
   const float* const* k_pages;  // pages of [page_tokens, num_kv_heads, head_dim], rotated keys
   const float* const* v_pages;
-  float* out;                 // [num_tokens, num_heads, head_dim]
+  float* out;  // [num_tokens, num_heads, head_dim]
   int64_t num_tokens;
   int64_t num_heads;
   int64_t num_kv_heads;
   int64_t head_dim;
-  int64_t page_tokens;        // <= kAttentionPageMax
+  int64_t page_tokens;  // <= kAttentionPageMax
   int64_t first_position;
-  float scale;                // 1 / sqrt(head_dim)
+  float scale;  // 1 / sqrt(head_dim)
 };
 
 constexpr int64_t kAttentionPageMax = 256;
@@ -84,7 +85,8 @@ struct Ops {
   const char* name = nullptr;
 
   // out[n, table.cols] = rows of `table` named by ids (each < table.rows), widened to float32.
-  void (*embed)(const Parallel&, const MatrixView& table, const int32_t* ids, int64_t n, float* out);
+  void (*embed)(const Parallel&, const MatrixView& table, const int32_t* ids, int64_t n,
+                float* out);
   // out = weight * x / sqrt(mean(x^2) + eps), one mean per row of [n, width]. May be in place.
   void (*rms_norm)(const Parallel&, const float* x, const float* weight, float eps, int64_t n,
                    int64_t width, float* out);
@@ -105,11 +107,11 @@ struct Ops {
   void (*attention)(const Parallel&, const AttentionArgs&);
   void (*route)(const Parallel&, const RouteArgs&);
   // out[i] = x[rows[i]], both with `width` columns.
-  void (*gather_rows)(const Parallel&, const float* x, const int32_t* rows, int64_t n, int64_t width,
-                      float* out);
+  void (*gather_rows)(const Parallel&, const float* x, const int32_t* rows, int64_t n,
+                      int64_t width, float* out);
   // out[rows[i]] += weights[i] * x[i]; the rows are all different.
-  void (*scatter_add_rows)(const Parallel&, const float* x, const int32_t* rows, const float* weights,
-                           int64_t n, int64_t width, float* out);
+  void (*scatter_add_rows)(const Parallel&, const float* x, const int32_t* rows,
+                           const float* weights, int64_t n, int64_t width, float* out);
   // Shared expert: moe[t] = (1 - c) * moe[t] + c * shared[t], c = sigmoid(gate[t]).
   void (*mix_shared)(const Parallel&, float* moe, const float* shared, const float* gate, int64_t n,
                      int64_t width);

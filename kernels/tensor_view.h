@@ -9,9 +9,12 @@ namespace levin::kernels {
 
 enum class DType : uint8_t { kF32, kF16, kBF16 };
 
-constexpr size_t dtype_size(DType dtype) { return dtype == DType::kF32 ? 4 : 2; }
+constexpr size_t dtype_size(DType dtype) {
+  return dtype == DType::kF32 ? 4 : 2;
+}
 
-// [rows, cols], row-major, without gaps. The data may lie at any address (safetensors does not align).
+// [rows, cols], row-major, without gaps. The data may lie at any address (safetensors does not
+// align).
 struct MatrixView {
   const void* data = nullptr;
   DType dtype = DType::kF32;

@@ -24,8 +24,9 @@ class Registry {
   const ToolEntry* find(std::string_view name) const;
   std::vector<std::string> names() const;
 
-  // Runs one call. `arguments` is the raw text of the JSON value as the model wrote it. Every problem
-  // (unknown tool, bad JSON, missing argument) is a ToolResult with a stable E_ code, never an Error.
+  // Runs one call. `arguments` is the raw text of the JSON value as the model wrote it. Every
+  // problem (unknown tool, bad JSON, missing argument) is a ToolResult with a stable E_ code, never
+  // an Error.
   ToolResult call(std::string_view name, std::string_view arguments, ToolContext& context) const;
 
  private:
@@ -35,8 +36,8 @@ class Registry {
 // bash, read, search, edit, write.
 Registry make_registry();
 
-// The E_JSON answer to a call that the reply's end cut off, of whose arguments this much came. Such a
-// call is never run, even when what came happens to be whole.
+// The E_JSON answer to a call that the reply's end cut off, of whose arguments this much came. Such
+// a call is never run, even when what came happens to be whole.
 std::string cut_call_text(std::string_view arguments);
 
 }  // namespace levin::tools

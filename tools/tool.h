@@ -30,7 +30,7 @@ struct ToolResult {
   std::vector<FileChange> changes;  // Files that the tool itself wrote.
   // For commands only.
   bool is_command = false;
-  int exit_code = 0;                // -1 when it did not end by itself.
+  int exit_code = 0;  // -1 when it did not end by itself.
   int64_t wall_ms = 0;
 };
 
@@ -44,10 +44,10 @@ inline ToolResult failure(std::string text) {
 // Everything a tool may use besides its arguments. Borrowed; outlives the call.
 struct ToolContext {
   Workspace& workspace;
-  const sandbox::Sandbox* sandbox = nullptr;            // Null: commands are refused with E_DENIED.
-  std::function<void(std::string_view)> on_output;      // Live output of a command; may be empty.
+  const sandbox::Sandbox* sandbox = nullptr;        // Null: commands are refused with E_DENIED.
+  std::function<void(std::string_view)> on_output;  // Live output of a command; may be empty.
   const std::atomic<bool>* interrupted = nullptr;
-  std::string spill_folder;                             // Full outputs go here; empty: nowhere.
+  std::string spill_folder;  // Full outputs go here; empty: nowhere.
 };
 
 }  // namespace levin::tools

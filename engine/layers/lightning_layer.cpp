@@ -2,9 +2,11 @@
 
 namespace levin::engine {
 
-void lightning_layer(const ForwardContext& context, int64_t layer, const float* u, int64_t n, float* out) {
+void lightning_layer(const ForwardContext& context, int64_t layer, const float* u, int64_t n,
+                     float* out) {
   const ModelConfig& config = context.model.config;
-  const LightningWeights& weights = context.model.weights.layers[static_cast<size_t>(layer)].lightning;
+  const LightningWeights& weights =
+      context.model.weights.layers[static_cast<size_t>(layer)].lightning;
   const kernels::Ops& ops = context.device.ops();
   const kernels::Parallel& parallel = context.device.parallel();
   ForwardBuffers& buffers = context.buffers;
@@ -24,8 +26,8 @@ void lightning_layer(const ForwardContext& context, int64_t layer, const float* 
   ops.lightning_attention(parallel, args);
   context.emit("lightning_raw", layer, buffers.mixed.data(), n, width);
   // One norm over all heads together; the gate comes from the layer's input, after the norm.
-  ops.rms_norm(parallel, buffers.mixed.data(), weights.norm.data(), config.linear_norm_eps, n, width,
-               buffers.mixed.data());
+  ops.rms_norm(parallel, buffers.mixed.data(), weights.norm.data(), config.linear_norm_eps, n,
+               width, buffers.mixed.data());
   context.emit("lightning_normed", layer, buffers.mixed.data(), n, width);
   ops.matmul(parallel, weights.output_gate, u, n, buffers.gate.data());
   ops.sigmoid_multiply(parallel, buffers.mixed.data(), buffers.gate.data(), n * width);

@@ -12,7 +12,8 @@ void run_mlp(const ForwardContext& context, const MlpWeights& mlp, const float* 
   ForwardBuffers& buffers = context.buffers;
   ops.matmul(parallel, mlp.gate, x, n, buffers.expert_gate.data());
   ops.matmul(parallel, mlp.up, x, n, buffers.expert_up.data());
-  ops.silu_multiply(parallel, buffers.expert_gate.data(), buffers.expert_up.data(), n * mlp.gate.rows);
+  ops.silu_multiply(parallel, buffers.expert_gate.data(), buffers.expert_up.data(),
+                    n * mlp.gate.rows);
   ops.matmul(parallel, mlp.down, buffers.expert_gate.data(), n, buffers.expert_out.data());
 }
 
@@ -56,7 +57,8 @@ int64_t collect_rows(const ForwardContext& context, int64_t expert, int64_t n) {
 
 }  // namespace
 
-void moe_layer(const ForwardContext& context, int64_t layer, const float* v, int64_t n, float* out) {
+void moe_layer(const ForwardContext& context, int64_t layer, const float* v, int64_t n,
+               float* out) {
   const ModelConfig& config = context.model.config;
   const MoeWeights& weights = context.model.weights.layers[static_cast<size_t>(layer)].moe;
   const kernels::Ops& ops = context.device.ops();
@@ -69,7 +71,8 @@ void moe_layer(const ForwardContext& context, int64_t layer, const float* v, int
   for (int64_t expert = 0; expert < config.num_experts; ++expert) {
     const int64_t count = collect_rows(context, expert, n);
     if (count == 0) continue;
-    ops.gather_rows(parallel, v, buffers.expert_rows.data(), count, width, buffers.expert_in.data());
+    ops.gather_rows(parallel, v, buffers.expert_rows.data(), count, width,
+                    buffers.expert_in.data());
     run_mlp(context, weights.experts[static_cast<size_t>(expert)], buffers.expert_in.data(), count);
     ops.scatter_add_rows(parallel, buffers.expert_out.data(), buffers.expert_rows.data(),
                          buffers.expert_weights.data(), count, width, out);

@@ -7,19 +7,21 @@ namespace levin::engine {
 namespace {
 
 // Projects `u` straight into the cache rows of the new positions, page by page.
-void project_to_cache(const ForwardContext& context, const MatrixView& weight, const float* u, int64_t n,
-                      float* (KvCache::*row)(int64_t) const, const KvCache& cache) {
+void project_to_cache(const ForwardContext& context, const MatrixView& weight, const float* u,
+                      int64_t n, float* (KvCache::*row)(int64_t) const, const KvCache& cache) {
   const int64_t first = context.state.num_tokens;
   for (int64_t done = 0; done < n;) {
     const int64_t position = first + done;
-    const int64_t count = std::min(n - done, KvCache::kPageTokens - position % KvCache::kPageTokens);
+    const int64_t count =
+        std::min(n - done, KvCache::kPageTokens - position % KvCache::kPageTokens);
     context.device.ops().matmul(context.device.parallel(), weight, u + done * weight.cols, count,
                                 (cache.*row)(position));
     done += count;
   }
 }
 
-void rotate(const ForwardContext& context, float* x, int64_t position, int64_t n, int64_t num_heads) {
+void rotate(const ForwardContext& context, float* x, int64_t position, int64_t n,
+            int64_t num_heads) {
   const ModelConfig& config = context.model.config;
   if (config.rotary_dim == 0) return;
   kernels::RotaryArgs args;
@@ -35,7 +37,8 @@ void rotate(const ForwardContext& context, float* x, int64_t position, int64_t n
 
 }  // namespace
 
-void softmax_layer(const ForwardContext& context, int64_t layer, const float* u, int64_t n, float* out) {
+void softmax_layer(const ForwardContext& context, int64_t layer, const float* u, int64_t n,
+                   float* out) {
   const ModelConfig& config = context.model.config;
   const SoftmaxWeights& weights = context.model.weights.layers[static_cast<size_t>(layer)].softmax;
   const kernels::Ops& ops = context.device.ops();
@@ -49,7 +52,8 @@ void softmax_layer(const ForwardContext& context, int64_t layer, const float* u,
   project_to_cache(context, weights.k, u, n, &KvCache::key_row, cache);
   project_to_cache(context, weights.v, u, n, &KvCache::value_row, cache);
   for (int64_t done = 0; done < n;) {  // Keys are cached after rotation.
-    const int64_t count = std::min(n - done, KvCache::kPageTokens - (first + done) % KvCache::kPageTokens);
+    const int64_t count =
+        std::min(n - done, KvCache::kPageTokens - (first + done) % KvCache::kPageTokens);
     rotate(context, cache.key_row(first + done), first + done, count, config.num_kv_heads);
     done += count;
   }

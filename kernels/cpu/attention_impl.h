@@ -40,8 +40,9 @@ inline void attend(const AttentionArgs& args, int64_t token, int64_t head) {
   float weight_sum = 0;
   for (int64_t page = 0; page * args.page_tokens < visible; ++page) {
     const int64_t left = visible - page * args.page_tokens;
-    maximum = attend_page(args, q, args.k_pages[page] + kv_head * d, args.v_pages[page] + kv_head * d,
-                          left < args.page_tokens ? left : args.page_tokens, maximum, &weight_sum, out);
+    maximum =
+        attend_page(args, q, args.k_pages[page] + kv_head * d, args.v_pages[page] + kv_head * d,
+                    left < args.page_tokens ? left : args.page_tokens, maximum, &weight_sum, out);
   }
   for (int64_t c = 0; c < d; ++c) out[c] /= weight_sum;
 }

@@ -40,10 +40,14 @@ bool cpu_has(CpuIsa isa) {
 
 const Ops& ops_of(CpuIsa isa) {
   switch (isa) {
-    case CpuIsa::kReference: return reference_ops();
-    case CpuIsa::kBaseline: return baseline_ops();
-    case CpuIsa::kAvx2: return avx2_ops();
-    case CpuIsa::kAvx512: return avx512_ops();
+    case CpuIsa::kReference:
+      return reference_ops();
+    case CpuIsa::kBaseline:
+      return baseline_ops();
+    case CpuIsa::kAvx2:
+      return avx2_ops();
+    case CpuIsa::kAvx512:
+      return avx512_ops();
   }
   return reference_ops();
 }
@@ -92,10 +96,14 @@ CpuIsa best_cpu_isa() {
 
 const char* cpu_isa_name(CpuIsa isa) {
   switch (isa) {
-    case CpuIsa::kReference: return "reference";
-    case CpuIsa::kBaseline: return "baseline";
-    case CpuIsa::kAvx2: return "avx2";
-    case CpuIsa::kAvx512: return "avx512";
+    case CpuIsa::kReference:
+      return "reference";
+    case CpuIsa::kBaseline:
+      return "baseline";
+    case CpuIsa::kAvx2:
+      return "avx2";
+    case CpuIsa::kAvx512:
+      return "avx512";
   }
   return "?";
 }

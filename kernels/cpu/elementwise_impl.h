@@ -42,7 +42,8 @@ inline void op_silu(const Parallel& parallel, float* x, int64_t count) {
   });
 }
 
-inline void op_silu_multiply(const Parallel& parallel, float* gate, const float* up, int64_t count) {
+inline void op_silu_multiply(const Parallel& parallel, float* gate, const float* up,
+                             int64_t count) {
   parallel_for(parallel, count, kElementsPerRange, [=](int64_t begin, int64_t end, int) {
     map_in_place(gate + begin, end - begin, [=](Vec v, int64_t i) {
       return v * sigmoid_vec(v) * load_part(up + begin + i, end - begin - i);
@@ -50,7 +51,8 @@ inline void op_silu_multiply(const Parallel& parallel, float* gate, const float*
   });
 }
 
-inline void op_sigmoid_multiply(const Parallel& parallel, float* x, const float* gate, int64_t count) {
+inline void op_sigmoid_multiply(const Parallel& parallel, float* x, const float* gate,
+                                int64_t count) {
   parallel_for(parallel, count, kElementsPerRange, [=](int64_t begin, int64_t end, int) {
     map_in_place(x + begin, end - begin, [=](Vec v, int64_t i) {
       return v * sigmoid_vec(load_part(gate + begin + i, end - begin - i));
@@ -96,7 +98,8 @@ inline void op_route(const Parallel& parallel, const RouteArgs& args) {
 inline void op_gather_rows(const Parallel&, const float* x, const int32_t* rows, int64_t n,
                            int64_t width, float* out) {
   for (int64_t i = 0; i < n; ++i) {
-    __builtin_memcpy(out + i * width, x + rows[i] * width, static_cast<size_t>(width) * sizeof(float));
+    __builtin_memcpy(out + i * width, x + rows[i] * width,
+                     static_cast<size_t>(width) * sizeof(float));
   }
 }
 
@@ -109,8 +112,8 @@ inline void op_scatter_add_rows(const Parallel&, const float* x, const int32_t* 
   }
 }
 
-inline void op_mix_shared(const Parallel&, float* moe, const float* shared, const float* gate, int64_t n,
-                          int64_t width) {
+inline void op_mix_shared(const Parallel&, float* moe, const float* shared, const float* gate,
+                          int64_t n, int64_t width) {
   for (int64_t t = 0; t < n; ++t) {
     const float share = 1.0f / (1.0f + expf(-gate[t]));
     for (int64_t c = t * width; c < (t + 1) * width; ++c) {

@@ -1,5 +1,5 @@
-// Matrix products. out[n, rows] = x[n, cols] * w[rows, cols]^T reads each weight once per four tokens;
-// the small product below serves the blocks of lightning attention.
+// Matrix products. out[n, rows] = x[n, cols] * w[rows, cols]^T reads each weight once per four
+// tokens; the small product below serves the blocks of lightning attention.
 #pragma once
 
 #include "kernels/cpu/vec.h"
@@ -15,7 +15,8 @@ constexpr int kTileTokens = 4;
 
 // kRows x kTokens sums in registers (16 vectors of AVX-512's 32) over the whole of cols.
 template <typename Read, int kRows, int kTokens>
-inline void matmul_tile(const char* w, int64_t cols, const float* x, float* out, int64_t out_stride) {
+inline void matmul_tile(const char* w, int64_t cols, const float* x, float* out,
+                        int64_t out_stride) {
   Vec sum[kRows][kTokens] = {};
   int64_t k = 0;
   for (; k + kLanes <= cols; k += kLanes) {
@@ -70,9 +71,12 @@ inline void matmul_as(const Parallel& parallel, const MatrixView& w, const float
 inline void op_matmul(const Parallel& parallel, const MatrixView& w, const float* x, int64_t n,
                       float* out) {
   switch (w.dtype) {
-    case DType::kF32: return matmul_as<ReadF32>(parallel, w, x, n, out);
-    case DType::kF16: return matmul_as<ReadF16>(parallel, w, x, n, out);
-    case DType::kBF16: return matmul_as<ReadBF16>(parallel, w, x, n, out);
+    case DType::kF32:
+      return matmul_as<ReadF32>(parallel, w, x, n, out);
+    case DType::kF16:
+      return matmul_as<ReadF16>(parallel, w, x, n, out);
+    case DType::kBF16:
+      return matmul_as<ReadBF16>(parallel, w, x, n, out);
   }
 }
 
@@ -118,8 +122,8 @@ inline void add_product_rows(const float* a, int64_t lda, const float* b, int64_
   }
 }
 
-inline void add_product(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
-                        int64_t m, int64_t k, int64_t n) {
+inline void add_product(const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
+                        int64_t ldc, int64_t m, int64_t k, int64_t n) {
   int64_t row = 0;
   for (; row + 4 <= m; row += 4) {
     add_product_rows<4>(a + row * lda, lda, b, ldb, c + row * ldc, ldc, k, n);

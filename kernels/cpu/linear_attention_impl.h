@@ -9,11 +9,11 @@ namespace {
 
 // One head's view of the fused q, k, v rows.
 struct LightningHead {
-  const float* q;       // + t * token_stride
+  const float* q;  // + t * token_stride
   const float* k;
   const float* v;
-  float* state;         // [head_dim, head_dim]
-  float* out;           // + t * out_stride
+  float* state;  // [head_dim, head_dim]
+  float* out;    // + t * out_stride
   float slope_rate;
   int64_t token_stride;
   int64_t out_stride;
@@ -36,8 +36,8 @@ inline LightningHead lightning_head(const LightningArgs& args, int64_t head) {
 }
 
 // One token: decay, add k v^T and multiply by q in one pass over the state. The decay is applied as
-// S + S * (decay - 1): for slow heads decay - 1 keeps more digits than decay itself, and the error does
-// not grow with the number of steps.
+// S + S * (decay - 1): for slow heads decay - 1 keeps more digits than decay itself, and the error
+// does not grow with the number of steps.
 inline void lightning_recurrent(const LightningHead& head) {
   const int64_t d = head.head_dim;
   const float change = expm1f(-head.slope_rate);
@@ -70,8 +70,8 @@ inline void lightning_recurrent(const LightningHead& head) {
 //   S     = decay^m S + sum_j decay^(m-1-j) k_j v_j^T
 inline void lightning_block(const LightningHead& head, int64_t first, int64_t m, float* scratch) {
   const int64_t d = head.head_dim;
-  float* power = scratch;                        // [m + 1]: decay^i
-  float* score = power + kLightningBlock + 1;    // [m, m], lower triangle
+  float* power = scratch;                                      // [m + 1]: decay^i
+  float* score = power + kLightningBlock + 1;                  // [m, m], lower triangle
   float* q_decay = score + kLightningBlock * kLightningBlock;  // [m, d]
   float* k_decay = q_decay + kLightningBlock * d;              // [d, m], transposed
   const float* q = head.q + first * head.token_stride;

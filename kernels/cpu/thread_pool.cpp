@@ -45,7 +45,8 @@ void ThreadPool::take_ranges(int worker) {
 void ThreadPool::work(int worker) {
   uint64_t seen = 0;
   for (;;) {
-    for (int spin = 0; spin < kSpinPauses && epoch_.load(std::memory_order_acquire) == seen; ++spin) {
+    for (int spin = 0; spin < kSpinPauses && epoch_.load(std::memory_order_acquire) == seen;
+         ++spin) {
       pause_cpu();
     }
     epoch_.wait(seen, std::memory_order_acquire);

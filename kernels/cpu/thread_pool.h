@@ -1,5 +1,5 @@
-// A fixed set of threads that split loops. Workers spin for a bounded time after a loop, since decode
-// issues hundreds of short ones per token, then sleep on a futex (std::atomic wait).
+// A fixed set of threads that split loops. Workers spin for a bounded time after a loop, since
+// decode issues hundreds of short ones per token, then sleep on a futex (std::atomic wait).
 #pragma once
 
 #include <atomic>
@@ -19,8 +19,8 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // Ranges are taken from one counter, so a thread that is descheduled costs one range. One caller at
-  // a time.
+  // Ranges are taken from one counter, so a thread that is descheduled costs one range. One caller
+  // at a time.
   void run(int64_t count, int64_t grain, Parallel::Body body, void* argument);
 
   Parallel parallel();

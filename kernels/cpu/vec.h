@@ -1,6 +1,6 @@
 // A small float vector, as wide as the instruction set this file is compiled for (GCC vector
-// extensions, so that one source serves all). Everything is in an unnamed namespace: each ops_<isa>.cpp
-// gets its own copy, and the linker cannot mix them. PODs and C headers only.
+// extensions, so that one source serves all). Everything is in an unnamed namespace: each
+// ops_<isa>.cpp gets its own copy, and the linker cannot mix them. PODs and C headers only.
 #pragma once
 
 #include <math.h>
@@ -28,9 +28,15 @@ typedef uint16_t LooseHalfVec __attribute__((vector_size(kLanes * 2), aligned(1)
 typedef float LooseFloat __attribute__((aligned(1), may_alias));
 typedef uint16_t LooseHalf __attribute__((aligned(1), may_alias));
 
-inline Vec splat(float value) { return value - Vec{}; }
-inline Vec load(const float* from) { return *reinterpret_cast<const LooseVec*>(from); }
-inline void store(float* to, Vec value) { *reinterpret_cast<LooseVec*>(to) = value; }
+inline Vec splat(float value) {
+  return value - Vec{};
+}
+inline Vec load(const float* from) {
+  return *reinterpret_cast<const LooseVec*>(from);
+}
+inline void store(float* to, Vec value) {
+  *reinterpret_cast<LooseVec*>(to) = value;
+}
 
 template <typename To, typename From>
 inline To bits(From from) {
@@ -87,8 +93,9 @@ struct ReadF16 {
   }
 };
 
-// e^x, about 1e-7 relative. Below -87 the result stays at 1e-38, above 88 at 1e38: never 0, infinity
-// or a trap. Method: x = n ln2 + r, |r| <= ln2 / 2, Taylor to r^7, then n into the exponent bits.
+// e^x, about 1e-7 relative. Below -87 the result stays at 1e-38, above 88 at 1e38: never 0,
+// infinity or a trap. Method: x = n ln2 + r, |r| <= ln2 / 2, Taylor to r^7, then n into the
+// exponent bits.
 inline Vec exp_vec(Vec x) {
   const Vec low = splat(-87.0f);
   const Vec high = splat(88.0f);
@@ -109,7 +116,9 @@ inline Vec exp_vec(Vec x) {
   return p * bits<Vec>(exponent);
 }
 
-inline Vec sigmoid_vec(Vec x) { return 1.0f / (1.0f + exp_vec(-x)); }
+inline Vec sigmoid_vec(Vec x) {
+  return 1.0f / (1.0f + exp_vec(-x));
+}
 
 // f(x) on the last count % kLanes elements, by a padded vector, so that one formula serves all.
 template <typename F>

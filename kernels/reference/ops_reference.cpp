@@ -11,7 +11,8 @@ namespace levin::kernels {
 namespace {
 
 float widen(const MatrixView& w, int64_t index) {
-  const char* at = static_cast<const char*>(w.data) + static_cast<size_t>(index) * dtype_size(w.dtype);
+  const char* at =
+      static_cast<const char*>(w.data) + static_cast<size_t>(index) * dtype_size(w.dtype);
   if (w.dtype == DType::kF32) {
     float value;
     std::memcpy(&value, at, sizeof value);
@@ -33,16 +34,19 @@ float widen(const MatrixView& w, int64_t index) {
   return static_cast<float>(sign * std::ldexp(1024 + mantissa, exponent - 25));
 }
 
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double sigmoid(double x) {
+  return 1 / (1 + std::exp(-x));
+}
 
 void embed(const Parallel&, const MatrixView& table, const int32_t* ids, int64_t n, float* out) {
   for (int64_t i = 0; i < n; ++i) {
-    for (int64_t c = 0; c < table.cols; ++c) out[i * table.cols + c] = widen(table, ids[i] * table.cols + c);
+    for (int64_t c = 0; c < table.cols; ++c)
+      out[i * table.cols + c] = widen(table, ids[i] * table.cols + c);
   }
 }
 
-void rms_norm(const Parallel&, const float* x, const float* weight, float eps, int64_t n, int64_t width,
-              float* out) {
+void rms_norm(const Parallel&, const float* x, const float* weight, float eps, int64_t n,
+              int64_t width, float* out) {
   for (int64_t row = 0; row < n; ++row) {
     double squares = 0;
     for (int64_t c = 0; c < width; ++c) squares += double{x[row * width + c]} * x[row * width + c];
@@ -57,7 +61,8 @@ void matmul(const Parallel&, const MatrixView& w, const float* x, int64_t n, flo
   for (int64_t t = 0; t < n; ++t) {
     for (int64_t row = 0; row < w.rows; ++row) {
       double sum = 0;
-      for (int64_t c = 0; c < w.cols; ++c) sum += double{widen(w, row * w.cols + c)} * x[t * w.cols + c];
+      for (int64_t c = 0; c < w.cols; ++c)
+        sum += double{widen(w, row * w.cols + c)} * x[t * w.cols + c];
       out[t * w.rows + row] = static_cast<float>(sum);
     }
   }
@@ -68,15 +73,16 @@ void silu(const Parallel&, float* x, int64_t count) {
 }
 
 void silu_multiply(const Parallel&, float* gate, const float* up, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) gate[i] = static_cast<float>(gate[i] * sigmoid(gate[i]) * up[i]);
+  for (int64_t i = 0; i < count; ++i)
+    gate[i] = static_cast<float>(gate[i] * sigmoid(gate[i]) * up[i]);
 }
 
 void sigmoid_multiply(const Parallel&, float* x, const float* gate, int64_t count) {
   for (int64_t i = 0; i < count; ++i) x[i] = static_cast<float>(x[i] * sigmoid(gate[i]));
 }
 
-void scaled_sum(const Parallel&, const float* a, float alpha, const float* b, float beta, int64_t count,
-                float* out) {
+void scaled_sum(const Parallel&, const float* a, float alpha, const float* b, float beta,
+                int64_t count, float* out) {
   for (int64_t i = 0; i < count; ++i) out[i] = a[i] * alpha + b[i] * beta;
 }
 
@@ -144,7 +150,8 @@ void attention(const Parallel&, const AttentionArgs& args) {
       for (double& w : weight) total += w = std::exp(w - maximum);
       for (int64_t c = 0; c < d; ++c) {
         double sum = 0;
-        for (int64_t j = 0; j < visible; ++j) sum += weight[static_cast<size_t>(j)] * at(args.v_pages, j)[c];
+        for (int64_t j = 0; j < visible; ++j)
+          sum += weight[static_cast<size_t>(j)] * at(args.v_pages, j)[c];
         args.out[(t * args.num_heads + head) * d + c] = static_cast<float>(sum / total);
       }
     }
@@ -240,7 +247,8 @@ void lightning_attention_naive(const LightningArgs& args) {
         for (int64_t c = 0; c < d; ++c) sum[static_cast<size_t>(c)] += score * v[c];
       }
       for (int64_t c = 0; c < d; ++c) {
-        args.out[(t * args.num_heads + head) * d + c] = static_cast<float>(sum[static_cast<size_t>(c)]);
+        args.out[(t * args.num_heads + head) * d + c] =
+            static_cast<float>(sum[static_cast<size_t>(c)]);
       }
     }
   }

@@ -1,5 +1,6 @@
 // Against diff(1) and patch(1): our patches apply, and are as short.
 #include "agent/unified_diff.h"
+#include "tests/support/run_program.h"
 
 #include <gtest/gtest.h>
 
@@ -53,7 +54,7 @@ size_t changed_lines(const std::string& diff) {
 }
 
 TEST(UnifiedDiff, PatchesApplyAndAreAsShortAsDiffs) {
-  if (std::system("command -v patch >/dev/null 2>&1 && command -v diff >/dev/null 2>&1") != 0) {
+  if (!test::has_program("patch") || !test::has_program("diff")) {
     GTEST_SKIP() << "patch or diff is not installed";
   }
   std::string pattern = (std::filesystem::temp_directory_path() / "levin-diff-XXXXXX").string();

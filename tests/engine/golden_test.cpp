@@ -104,7 +104,8 @@ class GoldenTest : public testing::TestWithParam<Param> {
     const int64_t row = model_->config.num_kv_heads * model_->config.head_dim;
     for (size_t layer = 0; layer < model_->weights.layers.size(); ++layer) {
       for (const char* which : {"k", "v"}) {
-        const std::string name = run + "." + which + "_cache_" + phase + ".layer" + std::to_string(layer);
+        const std::string name =
+            run + "." + which + "_cache_" + phase + ".layer" + std::to_string(layer);
         const TensorInfo* info = expected_.find(name);
         if (info == nullptr) continue;
         std::vector<float> got;
@@ -119,7 +120,8 @@ class GoldenTest : public testing::TestWithParam<Param> {
     }
   }
 
-  void expect_trace(const std::string& run, const std::map<std::string, std::vector<float>>& trace) {
+  void expect_trace(const std::string& run,
+                    const std::map<std::string, std::vector<float>>& trace) {
     for (const auto& [name, info] : expected_.tensors()) {
       const std::string prefix = run + ".trace.";
       if (name.compare(0, prefix.size(), prefix) != 0) continue;
@@ -151,7 +153,8 @@ void GoldenTest::run(const nlohmann::json& run) {
   ASSERT_TRUE(session) << session.error().message();
   std::map<std::string, std::vector<float>> trace;
   bool tracing = run.at("trace");
-  session->set_trace([&](std::string_view what, int64_t layer, const float* values, int64_t rows, int64_t width) {
+  session->set_trace([&](std::string_view what, int64_t layer, const float* values, int64_t rows,
+                         int64_t width) {
     if (!tracing) return;
     const std::string key = std::string(what) + (layer < 0 ? "" : ".layer" + std::to_string(layer));
     trace[key].insert(trace[key].end(), values, values + rows * width);
@@ -179,15 +182,16 @@ TEST_P(GoldenTest, MatchesThePublishedModel) {
   ASSERT_FALSE(input_.at("runs").empty());
   for (const nlohmann::json& one : input_.at("runs")) run(one);
   RecordProperty("worst_logit", std::to_string(worst_logit_));
-  std::printf("%s chunk %ld %s x%d: logits %.2e, states %.2e, caches %d\n", GetParam().golden.c_str(),
-              GetParam().chunk, kernels::cpu_isa_name(GetParam().isa), GetParam().threads, worst_logit_,
-              worst_state_, caches_checked_);
+  std::printf("%s chunk %ld %s x%d: logits %.2e, states %.2e, caches %d\n",
+              GetParam().golden.c_str(), GetParam().chunk, kernels::cpu_isa_name(GetParam().isa),
+              GetParam().threads, worst_logit_, worst_state_, caches_checked_);
 }
 
 std::vector<Param> params() {
   std::vector<Param> all;
   const kernels::CpuIsa best = kernels::best_cpu_isa();
-  for (const char* golden : {"base_7to1", "alt_0101", "shared_moe_bf16", "prenorm_defaults", "eps_probe"}) {
+  for (const char* golden :
+       {"base_7to1", "alt_0101", "shared_moe_bf16", "prenorm_defaults", "eps_probe"}) {
     for (const int64_t chunk : {1, 7, 64, 256, 300, 1024}) all.push_back({golden, chunk, best, 1});
     all.push_back({golden, 1024, best, 3});
     all.push_back({golden, 1024, kernels::CpuIsa::kReference, 1});
@@ -231,8 +235,10 @@ TEST(EmbeddedModelGolden, LogitsOfThreeTranscripts) {
     const TensorInfo* info = expected->find(name + ".logits");
     ASSERT_NE(info, nullptr) << name;
     const Difference d = compare(got, as_floats(*info));
-    std::printf("%s: logits %.2e of a largest magnitude %.1f\n", name.c_str(), d.absolute, d.absolute / d.relative);
-    // Float32 sums in another order over weights of logits up to 46; the fixture itself is off by 4e-5.
+    std::printf("%s: logits %.2e of a largest magnitude %.1f\n", name.c_str(), d.absolute,
+                d.absolute / d.relative);
+    // Float32 sums in another order over weights of logits up to 46; the fixture itself is off by
+    // 4e-5.
     EXPECT_LE(d.absolute, 5e-4) << name;
   }
 }

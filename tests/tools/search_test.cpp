@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/support/run_program.h"
 #include "tests/tools/workspace_fixture.h"
 #include "tools/glob.h"
 #include "tools/regex.h"
@@ -100,7 +101,7 @@ std::set<std::string> ripgrep(const std::string& folder, const std::string& patt
 }
 
 TEST_F(Search, FindsWhatRipgrepFinds) {
-  if (std::system("command -v rg >/dev/null 2>&1") != 0) GTEST_SKIP() << "rg is not installed";
+  if (!test::has_program("rg")) GTEST_SKIP() << "rg is not installed";
   std::mt19937 random(3);
   const auto pick = [&](const std::vector<std::string>& from) {
     return from[random() % from.size()];
