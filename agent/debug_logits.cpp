@@ -39,9 +39,7 @@ void add_states(const engine::Model& model, const engine::Session& session,
   const engine::ModelConfig& config = model.config;
   for (size_t layer = 0; layer < config.attention_kinds.size(); ++layer) {
     if (config.attention_kinds[layer] != AttentionKind::kLightning) continue;
-    const kernels::DeviceBuffer& state = session.state().linear[layer];
-    writer->add(fmt::format("{}.layer{}", prefix, layer),
-                std::span<const float>(state.data(), state.size()),
+    writer->add(fmt::format("{}.layer{}", prefix, layer), session.state().linear_state(model, layer),
                 {config.num_heads, config.head_dim, config.head_dim});
   }
 }

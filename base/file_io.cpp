@@ -49,23 +49,38 @@ Result<void> write_all(int fd, std::string_view bytes, const std::string& what) 
   return {};
 }
 
-Result<void> write_file_atomic(const std::string& path, std::string_view content, mode_t mode) {
+Result<AtomicFile> AtomicFile::create(const std::string& path, mode_t mode) {
   std::string temporary = path + ".XXXXXX";
   UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd) return io_error("cannot create a temporary file beside " + path, errno);
-  auto finish = [&]() -> Result<void> {
-    TRY(write_all(fd.get(), content, temporary));
-    if (::fchmod(fd.get(), mode) != 0)
-      return io_error("cannot set the mode of " + temporary, errno);
-    if (::fsync(fd.get()) != 0) return io_error("cannot sync " + temporary, errno);
-    if (::rename(temporary.c_str(), path.c_str()) != 0) {
-      return io_error("cannot rename onto " + path, errno);
-    }
-    return {};
-  };
-  Result<void> result = finish();
-  if (!result) ::unlink(temporary.c_str());
-  return result;
+  AtomicFile file(path, temporary, std::move(fd));
+  if (::fchmod(file.fd_.get(), mode) != 0) {
+    return io_error("cannot set the mode of " + temporary, errno);
+  }
+  return file;
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_) ::unlink(temporary_.c_str());
+}
+
+Result<void> AtomicFile::write(std::string_view bytes) {
+  return write_all(fd_.get(), bytes, temporary_);
+}
+
+Result<void> AtomicFile::commit() {
+  if (::fsync(fd_.get()) != 0) return io_error("cannot sync " + temporary_, errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    return io_error("cannot rename onto " + path_, errno);
+  }
+  fd_.reset();
+  return {};
+}
+
+Result<void> write_file_atomic(const std::string& path, std::string_view content, mode_t mode) {
+  TRY_ASSIGN(AtomicFile file, AtomicFile::create(path, mode));
+  TRY(file.write(content));
+  return file.commit();
 }
 
 Result<void> make_directories(const std::string& path, mode_t mode) {

@@ -87,7 +87,7 @@ Result<void> forward(const ForwardContext& context, std::span<const TokenId> tok
   CHECK(n <= buffers.tokens_max, n, buffers.tokens_max);
   for (size_t layer = 0; layer < weights.layers.size(); ++layer) {
     if (weights.layers[layer].kind == AttentionKind::kSoftmax) {
-      TRY(context.state.kv[layer].reserve(context.state.num_tokens + n));
+      TRY(context.state.kv[layer].reserve(context.state.num_tokens, n));
     }
   }
 

@@ -1,18 +1,42 @@
 #include "engine/kv_cache.h"
 
+#include <algorithm>
+
 namespace levin::engine {
 
-Result<void> KvCache::reserve(int64_t num_tokens) {
-  while (static_cast<int64_t>(key_pages_.size()) * kPageTokens < num_tokens) {
-    TRY_ASSIGN(kernels::DeviceBuffer keys, kernels::DeviceBuffer::create(*device_, page_floats()));
-    TRY_ASSIGN(kernels::DeviceBuffer values,
-               kernels::DeviceBuffer::create(*device_, page_floats()));
-    key_pages_.push_back(keys.data());
-    value_pages_.push_back(values.data());
-    pages_.push_back(std::move(keys));
-    pages_.push_back(std::move(values));
+void KvCache::set_page(size_t index, kernels::DeviceBuffer page) {
+  key_pages_[index] = page.data();
+  value_pages_[index] = page.data() + half_floats();
+  // Shared with later copies of this cache; see pages_.
+  pages_[index] = std::make_shared<kernels::DeviceBuffer>(std::move(page));
+}
+
+Result<void> KvCache::reserve(int64_t first, int64_t count) {
+  const auto first_page = static_cast<size_t>(first / kPageTokens);
+  const auto last_page = static_cast<size_t>((first + count - 1) / kPageTokens);
+  for (size_t index = first_page; index <= last_page; ++index) {
+    const bool is_new = index >= pages_.size();
+    if (!is_new && pages_[index].use_count() == 1) continue;
+    TRY_ASSIGN(kernels::DeviceBuffer page,
+               kernels::DeviceBuffer::create(*device_, 2 * half_floats()));
+    if (is_new) {
+      pages_.emplace_back();
+      key_pages_.push_back(nullptr);
+      value_pages_.push_back(nullptr);
+    } else {
+      device_->copy(page.data(), pages_[index]->data(), page.size() * sizeof(float));
+    }
+    set_page(index, std::move(page));
   }
   return {};
+}
+
+void KvCache::truncate(int64_t num_tokens) {
+  const auto count = static_cast<size_t>((num_tokens + kPageTokens - 1) / kPageTokens);
+  if (count >= pages_.size()) return;
+  pages_.resize(count);
+  key_pages_.resize(count);
+  value_pages_.resize(count);
 }
 
 float* KvCache::key_row(int64_t position) const {

@@ -26,11 +26,11 @@ struct MlpWeights {
 };
 
 struct LightningWeights {
-  MatrixView qkv;                 // [3 h d, H]; per head q, k, v of d rows each
-  MatrixView output_gate;         // [h d, H]
-  MatrixView out;                 // [H, h d]
-  std::vector<float> norm;        // [h d]
-  std::vector<float> slope_rate;  // [h]
+  MatrixView qkv;                   // [3 h d, H]; per head q, k, v of d rows each
+  MatrixView output_gate;           // [h d, H]
+  MatrixView out;                   // [H, h d]
+  std::vector<float> norm;          // [h d]
+  std::vector<float> decay_powers;  // [h, kLightningBlock + 1]: exp(-slope_rate * i)
 };
 
 struct SoftmaxWeights {
@@ -71,6 +71,7 @@ struct Model {
   SafeTensors files;  // Owns the memory that `weights` looks into.
   Weights weights;
   std::vector<float> inverse_freq;  // [rotary_dim / 2]
+  std::string fingerprint;          // Of config and weights: whose states may be loaded.
 };
 
 // Reads config.json and the safetensors of `folder` and checks that each tensor is there with the

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "engine/state_file.h"
 
 namespace levin::engine {
 
@@ -59,11 +60,12 @@ Result<void> Session::compute(LogitRows rows, float* logits) {
 Result<std::span<const float>> Session::logits() {
   CHECK(!log_.empty());
   const auto total = static_cast<int64_t>(log_.size());
-  if (state_.num_tokens < total) {
+  if (logits_at_ != total) {
+    // After a rewind the state may be here without its logits: the last token is read once more.
+    if (state_.num_tokens == total) TRY(restore_state(total - 1));
     TRY(compute(LogitRows::kLast, logits_.data()));
     logits_at_ = total;
   }
-  CHECK(logits_at_ == total, logits_at_, total);
   return std::span<const float>(logits_);
 }
 
@@ -84,6 +86,87 @@ Result<TokenId> Session::sample(const SampleOptions& options) {
   const TokenId id = sampler_.sample(now, options, log_.size());
   TRY(append(std::span<const TokenId>(&id, 1)));
   return id;
+}
+
+Result<void> Session::keep_anchor(bool pinned) {
+  if (log_.empty()) return {};
+  TRY(logits());
+  TRY_ASSIGN(State copy, state_.clone(*device_));
+  anchors_.add(std::move(copy), logits_, pinned);
+  return {};
+}
+
+// Brings the state (not the log) back to `position` or, where nothing nearer is kept, before it.
+Result<void> Session::restore_state(int64_t position) {
+  if (position >= state_.num_tokens) return {};
+  if (position >= state_.block_start()) {
+    state_.drop_to(position);
+    return {};
+  }
+  const Anchors::Anchor* anchor = anchors_.nearest(position);
+  if (anchor == nullptr) {
+    TRY_ASSIGN(state_, State::create(model_->config, *device_));
+    return {};
+  }
+  TRY_ASSIGN(state_, anchor->state.clone(*device_));
+  if (state_.num_tokens > position) {
+    state_.drop_to(position);
+  } else if (state_.num_tokens == position && !anchor->logits.empty()) {
+    logits_ = anchor->logits;
+    logits_at_ = position;
+  }
+  return {};
+}
+
+Result<void> Session::rewind(int64_t position) {
+  CHECK(position >= 0, position);
+  CHECK(position <= static_cast<int64_t>(log_.size()), position, log_.size());
+  if (logits_at_ > position) logits_at_ = 0;
+  TRY(restore_state(position));
+  log_.resize(static_cast<size_t>(position));
+  anchors_.drop_beyond(position);
+  return {};
+}
+
+Result<int64_t> Session::sync(std::span<const TokenId> tokens) {
+  const auto difference = std::mismatch(log_.begin(), log_.end(), tokens.begin(), tokens.end());
+  const auto common = difference.first - log_.begin();
+  TRY(rewind(common));
+  const int64_t kept = std::min<int64_t>(common, state_.num_tokens);
+  TRY(append(tokens.subspan(static_cast<size_t>(common))));
+  return kept;
+}
+
+Result<Session> Session::fork() const {
+  TRY_ASSIGN(Session copy, open(*model_, *device_, options_));
+  TRY_ASSIGN(copy.state_, state_.clone(*device_));
+  copy.log_ = log_;
+  copy.logits_ = logits_;
+  copy.logits_at_ = logits_at_;
+  return copy;
+}
+
+Result<void> Session::save(const std::string& path) {
+  if (!log_.empty()) TRY(logits());
+  return save_state(path, *model_, log_, state_, log_.empty() ? std::vector<float>() : logits_);
+}
+
+Result<void> Session::load(const std::string& path) {
+  TRY_ASSIGN(SavedState saved, load_state(path, *model_, *device_));
+  const auto total = static_cast<int64_t>(saved.log.size());
+  if (total > options_.context_tokens_max) {
+    return Error(ErrorCode::kLimit, fmt::format("{}: holds {} tokens, this session takes {}", path,
+                                                total, options_.context_tokens_max));
+  }
+  log_ = std::move(saved.log);
+  state_ = std::move(saved.state);
+  logits_at_ = 0;
+  if (!saved.logits.empty()) {
+    logits_ = std::move(saved.logits);
+    logits_at_ = total;
+  }
+  anchors_.drop_beyond(-1);
+  return {};
 }
 
 }  // namespace levin::engine

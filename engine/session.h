@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/anchors.h"
 #include "engine/forward.h"
 #include "engine/model.h"
 #include "engine/sampler.h"
@@ -14,6 +15,7 @@ namespace levin::engine {
 struct SessionOptions {
   int64_t context_tokens_max = 0;      // 0: the config's max_position_embeddings.
   int64_t prefill_chunk_tokens = 256;  // Tokens per forward pass: bounds the memory of activations.
+  size_t anchor_bytes_max = size_t{1} << 30;
 };
 
 // Not thread-safe: one thread owns a session. The model and device outlive it.
@@ -45,12 +47,39 @@ class Session {
   // Draws the next token and appends it to the log. Errors: as append() and logits().
   Result<TokenId> sample(const SampleOptions& options);
 
+  // Computes what is pending and keeps a copy of the state there, to come back to without prefill.
+  // Errors: as logits().
+  Result<void> keep_anchor(bool pinned = false);
+
+  // Forgets the tokens from `position` on (at most the log's length). What lies in the current
+  // block, or at an anchor, costs nothing; otherwise the tokens after the nearest anchor are
+  // computed again when next needed. Errors: kLimit when memory is short; the session is then
+  // unchanged.
+  Result<void> rewind(int64_t position);
+
+  // Makes the log equal to `tokens`, keeping the longest common beginning. Returns how many tokens
+  // were kept with their state. Errors: as append() and rewind().
+  Result<int64_t> sync(std::span<const TokenId> tokens);
+
+  // A second timeline from here; KV pages are shared until one side writes. Anchors stay behind.
+  // Errors: kLimit.
+  Result<Session> fork() const;
+
+  // Computes what is pending and writes log and state to `path` (engine/state_file.h). Errors: kIo,
+  // and as logits().
+  Result<void> save(const std::string& path);
+
+  // Replaces log and state by those of `path`. Errors: those of load_state(); kLimit when the log
+  // is longer than this session's context. The session is then unchanged.
+  Result<void> load(const std::string& path);
+
   void set_trace(TraceSink trace) { trace_ = std::move(trace); }
   const State& state() const { return state_; }
 
  private:
   Session(const Model& model, kernels::Device& device, const SessionOptions& options)
-      : model_(&model), device_(&device), options_(options) {}
+      : model_(&model), device_(&device), options_(options), anchors_(options.anchor_bytes_max) {}
+  Result<void> restore_state(int64_t position);
   Result<void> compute(LogitRows rows, float* logits);
 
   const Model* model_;
@@ -60,7 +89,8 @@ class Session {
   State state_;
   ForwardBuffers buffers_;
   std::vector<float> logits_;  // [vocab_size], after token number logits_at_
-  int64_t logits_at_ = 0;
+  int64_t logits_at_ = 0;      // 0: none.
+  Anchors anchors_;
   Sampler sampler_;
   TraceSink trace_;
 };

@@ -12,13 +12,31 @@ namespace levin::engine {
 
 struct State {
   int64_t num_tokens = 0;
-  // One entry a layer; the one that its kind does not use stays empty.
-  std::vector<kernels::DeviceBuffer> linear;  // [h, d (key), d (value)] f32
+  // One entry a layer; those that its kind does not use stay empty. The linear state is that of the
+  // start of the current block of kernels::kLightningBlock tokens; the journal holds the keys and
+  // values of the tokens since then.
+  std::vector<kernels::DeviceBuffer> linear;   // [h, d (key), d (value)]
+  std::vector<kernels::DeviceBuffer> journal;  // [h, 2, kLightningBlock, d]
   std::vector<KvCache> kv;
 
   static Result<State> create(const ModelConfig& config, kernels::Device& device);
-  size_t linear_bytes() const;
+
+  // Position of the first token of the current block.
+  int64_t block_start() const { return num_tokens - num_tokens % kernels::kLightningBlock; }
+
+  size_t linear_bytes() const;  // Linear states and journals.
   size_t kv_bytes() const;
+
+  // An independent copy; KV pages are shared until one side writes. Errors: kLimit.
+  Result<State> clone(kernels::Device& device) const;
+
+  // Forgets the tokens from `position` on, block_start() <= position <= num_tokens: costs nothing,
+  // since the journal still holds what is kept.
+  void drop_to(int64_t position);
+
+  // The linear state of a lightning layer after all num_tokens, [h, d, d]: the block's start
+  // carried over its journal.
+  std::vector<float> linear_state(const Model& model, size_t layer) const;
 };
 
 }  // namespace levin::engine

@@ -1,9 +1,12 @@
 // Tensor names -> Weights. Names and shapes are those of the published checkpoints.
 #include <fmt/format.h>
+#include <xxhash.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
+#include "base/file_io.h"
 #include "engine/model.h"
 
 namespace levin::engine {
@@ -105,7 +108,12 @@ void load_attention(TensorSource& source, const ModelConfig& config, const std::
     weights->lightning.output_gate = source.matrix(name + "output_gate.weight", wide, hidden);
     weights->lightning.out = source.matrix(name + "out_proj.weight", hidden, wide);
     weights->lightning.norm = source.vector(name + "norm.weight", wide);
-    weights->lightning.slope_rate = slope_rates(config, layer);
+    for (const float rate : slope_rates(config, layer)) {
+      for (int64_t i = 0; i <= kernels::kLightningBlock; ++i) {
+        const double power = std::exp(-double{rate} * static_cast<double>(i));
+        weights->lightning.decay_powers.push_back(static_cast<float>(power));
+      }
+    }
     return;
   }
   weights->softmax.q = source.matrix(name + "q_proj.weight", wide, hidden);
@@ -166,12 +174,37 @@ Result<Weights> load_weights(const SafeTensors& files, const ModelConfig& config
   return weights;
 }
 
+// Tells checkpoints apart without reading all of them: the config, every tensor's name, type and
+// shape, and the first bytes of some tensors spread over the file.
+std::string fingerprint_of(const std::string& config_text, const SafeTensors& files) {
+  constexpr size_t kSamples = 256;
+  constexpr size_t kSampleBytes = 4096;
+  XXH3_state_t* hash = XXH3_createState();
+  XXH3_64bits_reset(hash);
+  XXH3_64bits_update(hash, config_text.data(), config_text.size());
+  const size_t step = files.tensors().size() / kSamples + 1;
+  size_t index = 0;
+  for (const auto& [name, info] : files.tensors()) {
+    const std::string text = name + info.dtype + shape_text(info.shape);
+    XXH3_64bits_update(hash, text.data(), text.size());
+    if (index++ % step == 0) {
+      XXH3_64bits_update(hash, info.data.data(), std::min(info.data.size(), kSampleBytes));
+    }
+  }
+  const XXH64_hash_t digest = XXH3_64bits_digest(hash);
+  XXH3_freeState(hash);
+  return fmt::format("{:016x}", digest);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Model>> load_model(const std::string& folder) {
   auto model = std::make_unique<Model>();
-  TRY_ASSIGN(model->config, load_config(folder + "/config.json"));
+  const std::string config_path = folder + "/config.json";
+  TRY_ASSIGN(const std::string config_text, read_file(config_path, 16 << 20));
+  TRY_ASSIGN(model->config, parse_config(config_text, config_path));
   TRY_ASSIGN(model->files, SafeTensors::open_folder(folder));
+  model->fingerprint = fingerprint_of(config_text, model->files);
   Result<Weights> weights = load_weights(model->files, model->config);
   if (!weights) return std::move(weights).error().context("loading the model in " + folder);
   model->weights = *std::move(weights);

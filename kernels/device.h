@@ -25,6 +25,7 @@ class Device {
   // release().
   virtual Result<void*> allocate(size_t bytes) = 0;
   virtual void release(void* memory) = 0;
+  virtual void copy(void* to, const void* from, size_t bytes) = 0;
   virtual void copy_to_host(void* host, const void* device, size_t bytes) = 0;
 
  protected:

@@ -30,26 +30,31 @@ struct RotaryArgs {
   int64_t first_position;  // Absolute position of token 0.
 };
 
-// Lightning attention: S_t = decay * S_{t-1} + k_t v_t^T, o_t = q_t^T S_t, decay =
-// exp(-slope_rate). qkv holds q, k, v of one head side by side: [num_tokens, num_heads, 3,
-// head_dim], silu applied.
+// Tokens per block of lightning attention. Blocks lie on an absolute grid (positions 0, 64, 128 ...),
+// whatever way the tokens come, so that any split into calls makes the same sums, bit for bit. 64
+// keeps a block's scores and operands in the level-1 and level-2 caches at head_dim 128.
+constexpr int64_t kLightningBlock = 64;
+
+// Lightning attention: S_t = decay * S_{t-1} + k_t v_t^T, o_t = q_t^T S_t, decay = exp(-slope_rate),
+// in block form. The state is S at the start of the current block plus a journal of the block's keys
+// and values; S moves on only when a block is full. So a decode step reads S and writes none of it,
+// and dropping tokens of the current block costs nothing.
+// qkv holds q, k, v of one head side by side: [num_tokens, num_heads, 3, head_dim], silu applied.
 struct LightningArgs {
   const float* qkv;
-  const float* slope_rate;  // [num_heads], > 0
-  float* state;             // [num_heads, head_dim (key), head_dim (value)], in/out; zero: no past
-  float* out;               // [num_tokens, num_heads, head_dim]
-  float* scratch;           // [num_workers, lightning_scratch_floats(head_dim)]
+  const float* decay_powers;  // [num_heads, kLightningBlock + 1]: exp(-slope_rate * i)
+  float* state;               // [num_heads, head_dim (key), head_dim (value)] at the block's start
+  float* journal;             // [num_heads, 2 (k, v), kLightningBlock, head_dim], in/out
+  float* out;                 // [num_tokens, num_heads, head_dim]
+  float* scratch;             // [num_workers, lightning_scratch_floats(head_dim)]
   int64_t num_tokens;
   int64_t num_heads;
   int64_t head_dim;
+  int64_t first_position;     // Absolute position of token 0.
 };
 
-// Tokens per block of the chunked form. Any size is the same function; 64 keeps a block's scores
-// and operands in the level-1 and level-2 caches at head_dim 128.
-constexpr int64_t kLightningBlock = 64;
-
 constexpr int64_t lightning_scratch_floats(int64_t head_dim) {
-  return kLightningBlock * kLightningBlock + 2 * kLightningBlock * head_dim + kLightningBlock + 1;
+  return kLightningBlock * kLightningBlock + kLightningBlock * head_dim;
 }
 
 // Causal softmax attention of num_tokens queries over a paged cache that already holds their keys.
@@ -102,7 +107,6 @@ struct Ops {
   void (*scaled_sum)(const Parallel&, const float* a, float alpha, const float* b, float beta,
                      int64_t count, float* out);
   void (*rotary)(const Parallel&, const RotaryArgs&);
-  // Chunked form; one token takes the recurrent form.
   void (*lightning_attention)(const Parallel&, const LightningArgs&);
   void (*attention)(const Parallel&, const AttentionArgs&);
   void (*route)(const Parallel&, const RouteArgs&);
@@ -120,8 +124,10 @@ struct Ops {
 // Plain scalar truth (reference/ops_reference.cpp); never optimised.
 const Ops& reference_ops();
 
-// The naive form of lightning attention: every pair of tokens, in double. State is only read: it is
-// the past before the first token. For tests.
+// The defining forms of lightning attention, for tests. Both start from `state` (S just before token 0;
+// journal and positions are not used). naive: every pair of tokens, state only read. recurrent: token
+// by token, state advanced. Sums in double.
 void lightning_attention_naive(const LightningArgs& args);
+void lightning_attention_recurrent(const LightningArgs& args);
 
 }  // namespace levin::kernels

@@ -16,13 +16,15 @@ void lightning_layer(const ForwardContext& context, int64_t layer, const float* 
   ops.silu(parallel, buffers.qkv.data(), n * 3 * width);  // Covers q, k and v.
   kernels::LightningArgs args;
   args.qkv = buffers.qkv.data();
-  args.slope_rate = weights.slope_rate.data();
+  args.decay_powers = weights.decay_powers.data();
   args.state = context.state.linear[static_cast<size_t>(layer)].data();
+  args.journal = context.state.journal[static_cast<size_t>(layer)].data();
   args.out = buffers.mixed.data();
   args.scratch = buffers.scratch.data();
   args.num_tokens = n;
   args.num_heads = config.num_heads;
   args.head_dim = config.head_dim;
+  args.first_position = context.state.num_tokens;
   ops.lightning_attention(parallel, args);
   context.emit("lightning_raw", layer, buffers.mixed.data(), n, width);
   // One norm over all heads together; the gate comes from the layer's input, after the norm.

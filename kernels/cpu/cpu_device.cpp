@@ -75,6 +75,7 @@ class CpuDevice final : public Device {
     return memory;
   }
   void release(void* memory) override { std::free(memory); }
+  void copy(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
   void copy_to_host(void* host, const void* device, size_t bytes) override {
     std::memcpy(host, device, bytes);
   }

@@ -104,21 +104,17 @@ inline void add_product_rows(const float* a, int64_t lda, const float* b, int64_
       store(c + r * ldc + column + kLanes, sum[r][1]);
     }
   }
-  for (; column + kLanes <= n; column += kLanes) {
+  // The rest in padded vectors, never scalars: the compiler may fuse a scalar loop in another way for
+  // another kRows, and then the bits would depend on how the rows came.
+  for (; column < n; column += kLanes) {
+    const int64_t width = n - column;
     Vec sum[kRows];
-    for (int r = 0; r < kRows; ++r) sum[r] = load(c + r * ldc + column);
+    for (int r = 0; r < kRows; ++r) sum[r] = load_part(c + r * ldc + column, width);
     for (int64_t k = 0; k < k_count; ++k) {
-      const Vec b0 = load(b + k * ldb + column);
+      const Vec b0 = load_part(b + k * ldb + column, width);
       for (int r = 0; r < kRows; ++r) sum[r] += a[r * lda + k] * b0;
     }
-    for (int r = 0; r < kRows; ++r) store(c + r * ldc + column, sum[r]);
-  }
-  for (; column < n; ++column) {
-    for (int r = 0; r < kRows; ++r) {
-      float sum = c[r * ldc + column];
-      for (int64_t k = 0; k < k_count; ++k) sum += a[r * lda + k] * b[k * ldb + column];
-      c[r * ldc + column] = sum;
-    }
+    for (int r = 0; r < kRows; ++r) store_part(c + r * ldc + column, sum[r], width);
   }
 }
 

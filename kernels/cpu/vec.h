@@ -141,6 +141,13 @@ inline Vec load_part(const float* from, int64_t count) {
   return load(padded);
 }
 
+inline void store_part(float* to, Vec value, int64_t count) {
+  if (count >= kLanes) return store(to, value);
+  float padded[kLanes];
+  store(padded, value);
+  for (int64_t j = 0; j < count; ++j) to[j] = padded[j];
+}
+
 inline float dot(const float* a, const float* b, int64_t count) {
   Vec sum{};
   int64_t i = 0;

@@ -102,28 +102,42 @@ void rotary(const Parallel&, const RotaryArgs& args) {
   }
 }
 
-// Recurrent form, token by token.
+// Block form, spelled out: outputs from the block's start, state and journal as ops.h says.
 void lightning_attention(const Parallel&, const LightningArgs& args) {
   const int64_t d = args.head_dim;
-  for (int64_t head = 0; head < args.num_heads; ++head) {
-    const double decay = std::exp(-double{args.slope_rate[head]});
-    std::vector<double> state(args.state + head * d * d, args.state + (head + 1) * d * d);
-    for (int64_t t = 0; t < args.num_tokens; ++t) {
-      const float* q = args.qkv + (t * args.num_heads + head) * 3 * d;
-      const float* k = q + d;
-      const float* v = k + d;
-      for (int64_t column = 0; column < d; ++column) {
-        double sum = 0;
-        for (int64_t row = 0; row < d; ++row) {
-          double& cell = state[static_cast<size_t>(row * d + column)];
-          cell = cell * decay + double{k[row]} * v[column];
-          sum += q[row] * cell;
-        }
-        args.out[(t * args.num_heads + head) * d + column] = static_cast<float>(sum);
-      }
+  for (int64_t item = 0; item < args.num_heads * args.num_tokens; ++item) {
+    const int64_t head = item / args.num_tokens;
+    const int64_t t = item % args.num_tokens;
+    const int64_t place = (args.first_position + t) % kLightningBlock;
+    const float* power = args.decay_powers + head * (kLightningBlock + 1);
+    const float* q = args.qkv + (t * args.num_heads + head) * 3 * d;
+    float* state = args.state + head * d * d;
+    float* journal_k = args.journal + head * 2 * kLightningBlock * d;
+    float* journal_v = journal_k + kLightningBlock * d;
+    std::copy_n(q + d, d, journal_k + place * d);
+    std::copy_n(q + 2 * d, d, journal_v + place * d);
+    std::vector<double> weight(static_cast<size_t>(place + 1));
+    for (int64_t j = 0; j <= place; ++j) {
+      double score = 0;
+      for (int64_t c = 0; c < d; ++c) score += double{q[c]} * journal_k[j * d + c];
+      weight[static_cast<size_t>(j)] = score * power[place - j];
     }
-    for (int64_t i = 0; i < d * d; ++i) {
-      args.state[head * d * d + i] = static_cast<float>(state[static_cast<size_t>(i)]);
+    for (int64_t column = 0; column < d; ++column) {
+      double sum = 0;
+      for (int64_t row = 0; row < d; ++row)
+        sum += double{q[row]} * power[place + 1] * state[row * d + column];
+      for (int64_t j = 0; j <= place; ++j)
+        sum += weight[static_cast<size_t>(j)] * journal_v[j * d + column];
+      args.out[(t * args.num_heads + head) * d + column] = static_cast<float>(sum);
+    }
+    if (place + 1 < kLightningBlock) continue;
+    for (int64_t cell = 0; cell < d * d; ++cell) {
+      double sum = double{state[cell]} * power[kLightningBlock];
+      for (int64_t j = 0; j < kLightningBlock; ++j) {
+        sum += double{power[kLightningBlock - 1 - j]} * journal_k[j * d + cell / d] *
+               journal_v[j * d + cell % d];
+      }
+      state[cell] = static_cast<float>(sum);
     }
   }
 }
@@ -225,10 +239,33 @@ const Ops& reference_ops() {
   return table;
 }
 
+void lightning_attention_recurrent(const LightningArgs& args) {
+  const int64_t d = args.head_dim;
+  for (int64_t head = 0; head < args.num_heads; ++head) {
+    const double decay = args.decay_powers[head * (kLightningBlock + 1) + 1];
+    std::vector<double> state(args.state + head * d * d, args.state + (head + 1) * d * d);
+    for (int64_t t = 0; t < args.num_tokens; ++t) {
+      const float* q = args.qkv + (t * args.num_heads + head) * 3 * d;
+      for (int64_t column = 0; column < d; ++column) {
+        double sum = 0;
+        for (int64_t row = 0; row < d; ++row) {
+          double& cell = state[static_cast<size_t>(row * d + column)];
+          cell = cell * decay + double{q[d + row]} * q[2 * d + column];
+          sum += q[row] * cell;
+        }
+        args.out[(t * args.num_heads + head) * d + column] = static_cast<float>(sum);
+      }
+    }
+    for (int64_t i = 0; i < d * d; ++i) {
+      args.state[head * d * d + i] = static_cast<float>(state[static_cast<size_t>(i)]);
+    }
+  }
+}
+
 void lightning_attention_naive(const LightningArgs& args) {
   const int64_t d = args.head_dim;
   for (int64_t head = 0; head < args.num_heads; ++head) {
-    const double slope = args.slope_rate[head];
+    const double slope = -std::log(double{args.decay_powers[head * (kLightningBlock + 1) + 1]});
     const float* state = args.state + head * d * d;
     const auto row_of = [&](int64_t t) { return args.qkv + (t * args.num_heads + head) * 3 * d; };
     for (int64_t t = 0; t < args.num_tokens; ++t) {

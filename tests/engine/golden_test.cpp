@@ -50,11 +50,6 @@ Difference compare(const std::vector<float>& got, const std::vector<float>& expe
   return d;
 }
 
-std::vector<float> linear_state(const Session& session, size_t layer) {
-  const kernels::DeviceBuffer& buffer = session.state().linear[layer];
-  return {buffer.data(), buffer.data() + buffer.size()};
-}
-
 struct Param {
   std::string golden;
   int64_t chunk;
@@ -94,7 +89,7 @@ class GoldenTest : public testing::TestWithParam<Param> {
       const TensorInfo* info = expected_.find(name);
       if (model_->weights.layers[layer].kind != AttentionKind::kLightning) continue;
       ASSERT_NE(info, nullptr) << name;
-      const Difference d = compare(linear_state(session, layer), as_floats(*info));
+      const Difference d = compare(session.state().linear_state(*model_, layer), as_floats(*info));
       EXPECT_LE(d.relative, 1e-5) << name;
       worst_state_ = std::max(worst_state_, d.relative);
     }

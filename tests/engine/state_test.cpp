@@ -1,0 +1,227 @@
+// Snapshots, forks, rewinds and files of a session: whatever way the tokens come and go, the logits
+// are those of an unbroken run, bit for bit (same kernels, same thread count or not).
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "base/file_io.h"
+#include "engine/session.h"
+#include "engine/state_file.h"
+
+namespace levin::engine {
+namespace {
+
+const std::string kGoldens = std::string(LEVIN_SOURCE_DIR) + "/tests/golden/minimax_m1/";
+
+class StateTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    open("alt_0101", 1);
+    std::string pattern = (std::filesystem::temp_directory_path() / "levin-state-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  void open(const std::string& golden, int threads) {
+    kernels::CpuOptions cpu;
+    cpu.num_threads = threads;
+    auto device = kernels::make_cpu_device(cpu);
+    ASSERT_TRUE(device);
+    device_ = std::move(*device);
+    auto model = load_model(kGoldens + golden);
+    ASSERT_TRUE(model) << model.error().message();
+    model_ = std::move(*model);
+  }
+
+  Session session(int64_t chunk = 256, size_t anchor_bytes = size_t{1} << 30) {
+    SessionOptions options;
+    options.prefill_chunk_tokens = chunk;
+    options.anchor_bytes_max = anchor_bytes;
+    auto opened = Session::open(*model_, *device_, options);
+    EXPECT_TRUE(opened);
+    return *std::move(opened);
+  }
+
+  std::vector<TokenId> tokens(size_t count) {
+    std::vector<TokenId> ids(count);
+    for (TokenId& id : ids)
+      id = static_cast<TokenId>(random_() % static_cast<uint64_t>(model_->config.vocab_size));
+    return ids;
+  }
+
+  // Logits after `log`, computed at once in a new session.
+  std::vector<float> unbroken(const std::vector<TokenId>& log) {
+    Session fresh = session();
+    EXPECT_TRUE(fresh.append(log));
+    const auto logits = fresh.logits();
+    EXPECT_TRUE(logits);
+    return {logits->begin(), logits->end()};
+  }
+
+  void expect_same(Session& one, const std::string& what) {
+    const auto logits = one.logits();
+    ASSERT_TRUE(logits) << what;
+    const std::vector<float> expected = unbroken(one.token_log());
+    ASSERT_EQ(std::memcmp(logits->data(), expected.data(), expected.size() * sizeof(float)), 0)
+        << what << " at " << one.token_log().size() << " tokens";
+  }
+
+  std::mt19937_64 random_{7};
+  std::unique_ptr<kernels::Device> device_;
+  std::unique_ptr<Model> model_;
+  std::string folder_;
+};
+
+TEST_F(StateTest, AnySplitGivesTheSameBits) {
+  const std::vector<TokenId> log = tokens(333);
+  const std::vector<float> expected = unbroken(log);
+  for (const int64_t chunk : {1, 7, 63, 64, 65, 128, 300}) {
+    Session one = session(chunk);
+    ASSERT_TRUE(one.append(log));
+    const auto logits = one.logits();
+    ASSERT_TRUE(logits);
+    EXPECT_EQ(std::memcmp(logits->data(), expected.data(), expected.size() * sizeof(float)), 0)
+        << chunk;
+  }
+}
+
+TEST_F(StateTest, ThreadsDoNotChangeTheBits) {
+  const std::vector<TokenId> log = tokens(200);
+  const std::vector<float> one = unbroken(log);
+  open("alt_0101", 3);
+  EXPECT_EQ(unbroken(log), one);
+}
+
+// Anchors, forks, rewinds, files and plain reading in random order.
+TEST_F(StateTest, RandomOperationsEqualAnUnbrokenRun) {
+  for (const char* golden : {"base_7to1", "alt_0101"}) {
+    open(golden, 2);
+    Session one = session(100, size_t{2} << 20);
+    const std::string path = folder_ + "/state.bin";
+    bool saved = false;
+    for (int step = 0; step < 150; ++step) {
+      const uint64_t action = random_() % 8;
+      const auto length = static_cast<int64_t>(one.token_log().size());
+      if (action <= 2 || length == 0) {
+        ASSERT_TRUE(one.append(tokens(random_() % 3 == 0 ? 1 : random_() % 90)));
+      } else if (action == 3) {
+        ASSERT_TRUE(one.keep_anchor(random_() % 5 == 0));
+      } else if (action == 4) {
+        ASSERT_TRUE(
+            one.rewind(static_cast<int64_t>(random_() % static_cast<uint64_t>(length + 1))));
+      } else if (action == 5) {
+        auto fork = one.fork();
+        ASSERT_TRUE(fork);
+        ASSERT_TRUE(one.append(tokens(30)));  // The other side must not see this.
+        ASSERT_TRUE(one.logits());
+        if (!fork->token_log().empty()) expect_same(*fork, "fork");
+        if (random_() % 2 == 0) one = *std::move(fork);
+      } else if (action == 6) {
+        ASSERT_TRUE(one.save(path));
+        saved = true;
+      } else if (saved) {
+        ASSERT_TRUE(one.load(path));
+      }
+      if (!one.token_log().empty() && random_() % 3 == 0) expect_same(one, golden);
+    }
+    if (!one.token_log().empty()) expect_same(one, "end");
+  }
+}
+
+TEST_F(StateTest, RewindInTheBlockOrToAnAnchorComputesNothing) {
+  Session one = session();
+  ASSERT_TRUE(one.append(tokens(150)));
+  ASSERT_TRUE(one.keep_anchor());
+  int64_t rows = 0;
+  one.set_trace([&](std::string_view name, int64_t, const float*, int64_t n, int64_t) {
+    if (name == "embed") rows += n;
+  });
+  ASSERT_TRUE(one.append(tokens(100)));
+  ASSERT_TRUE(one.logits());
+  EXPECT_EQ(rows, 100);
+  rows = 0;
+  ASSERT_TRUE(one.rewind(230));  // Block 192..255.
+  EXPECT_EQ(one.num_computed(), 230);
+  ASSERT_TRUE(one.rewind(150));  // The anchor, with its logits.
+  EXPECT_EQ(one.num_computed(), 150);
+  ASSERT_TRUE(one.logits());
+  EXPECT_EQ(rows, 0);
+  ASSERT_TRUE(one.rewind(140));  // The anchor's block holds it.
+  EXPECT_EQ(one.num_computed(), 140);
+}
+
+TEST_F(StateTest, SyncKeepsTheCommonBeginning) {
+  Session one = session();
+  std::vector<TokenId> first = tokens(200);
+  ASSERT_TRUE(one.append(std::vector<TokenId>(first.begin(), first.begin() + 130)));
+  ASSERT_TRUE(one.keep_anchor());
+  ASSERT_TRUE(one.sync(first));
+  ASSERT_TRUE(one.logits());
+  std::vector<TokenId> second(first.begin(), first.begin() + 130);
+  const std::vector<TokenId> tail = tokens(40);
+  second.insert(second.end(), tail.begin(), tail.end());
+  const auto kept = one.sync(second);
+  ASSERT_TRUE(kept);
+  EXPECT_GE(*kept, 130);
+  EXPECT_EQ(one.token_log(), second);
+  expect_same(one, "sync");
+}
+
+TEST_F(StateTest, AnchorsStayWithinTheirBudgetAndPinnedOnesStay) {
+  Session one = session();
+  ASSERT_TRUE(one.append(tokens(20)));
+  ASSERT_TRUE(one.logits());
+  const size_t each =
+      one.state().linear_bytes() + static_cast<size_t>(model_->config.vocab_size) * 4;
+  Anchors anchors(3 * each);
+  for (int64_t position = 1; position <= 10; ++position) {
+    auto copy = one.state().clone(*device_);
+    ASSERT_TRUE(copy);
+    copy->num_tokens = position * 1000;
+    std::vector<float> logits(static_cast<size_t>(model_->config.vocab_size));
+    anchors.add(std::move(*copy), std::move(logits), position == 1);
+    EXPECT_LE(anchors.bytes(), 3 * each);
+  }
+  EXPECT_EQ(anchors.count(), 3u);
+  ASSERT_NE(anchors.nearest(1500), nullptr);
+  EXPECT_EQ(anchors.nearest(1500)->state.num_tokens, 1000);
+}
+
+TEST_F(StateTest, DamagedFilesAreRefused) {
+  const std::string path = folder_ + "/state.bin";
+  {
+    Session one = session();
+    ASSERT_TRUE(one.append(tokens(77)));
+    ASSERT_TRUE(one.save(path));
+  }
+  const std::string good = *read_file(path);
+  const auto refused = [&](const std::string& bytes) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+    Session other = session();
+    const Result<void> loaded = other.load(path);
+    EXPECT_TRUE(other.token_log().empty());
+    return !loaded && loaded.error().message().find(path) != std::string::npos;
+  };
+  for (size_t cut = 0; cut < good.size(); cut += good.size() / 97 + 1) {
+    EXPECT_TRUE(refused(good.substr(0, cut))) << "cut at " << cut;
+  }
+  for (size_t at = 0; at < good.size(); at += good.size() / 211 + 1) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 0x10);
+    EXPECT_TRUE(refused(bad)) << "changed at " << at;
+  }
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << good;
+  open("base_7to1", 1);
+  Session other = session();
+  const Result<void> loaded = other.load(path);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code(), ErrorCode::kUnsupported);
+}
+
+}  // namespace
+}  // namespace levin::engine
