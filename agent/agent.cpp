@@ -1,5 +1,7 @@
 #include "agent/agent.h"
 
+#include <algorithm>
+#include <chrono>
 #include <span>
 
 namespace levin::agent {
@@ -10,6 +12,10 @@ bool has_whole_call(const Reply& reply) {
     if (!call.cut) return true;
   }
   return false;
+}
+
+bool ends_with(const std::vector<engine::TokenId>& log, const std::vector<engine::TokenId>& tail) {
+  return log.size() >= tail.size() && std::equal(tail.rbegin(), tail.rend(), log.rbegin());
 }
 
 Outcome failure_of(const Error& error, const ModelClient& client) {
@@ -25,32 +31,40 @@ Outcome failure_of(const Error& error, const ModelClient& client) {
 
 }  // namespace
 
-Outcome Agent::run(const std::string& user_text) {
-  Result<Outcome> outcome = loop(user_text);
+Outcome Agent::run() {
+  log_at_reply_ = options_.tokens_reused;
+  Result<Outcome> outcome = loop();
   return outcome ? *std::move(outcome) : failure_of(outcome.error(), client_);
 }
 
-Result<Outcome> Agent::loop(const std::string& user_text) {
-  if (client_.token_log().empty()) {
-    TRY(append(0, writer_.prefix(options_.profile.system_text, options_.profile.tool_lines),
-               TokensRecord::Source::kPrefilled));
-  }
-  TRY(transcript_.append(MessageRecord{0, MessageRecord::Role::kUser, user_text}));
-  TRY(append(0, writer_.user_turn(user_text), TokensRecord::Source::kPrefilled));
-  for (int step = 1; step <= options_.steps_max; ++step) {
+// Takes the reply back out of the log, so that a continued session samples it anew.
+Outcome Agent::broken_reply(ExitCode code, const std::string& reason, const std::string& message) {
+  Result<void> cut = client_.rewind(log_before_reply_);
+  if (cut) cut = transcript_.append(CutRecord{static_cast<size_t>(log_before_reply_)});
+  if (!cut) return failure_of(cut.error(), client_);
+  return Outcome{code, reason, message};
+}
+
+Result<Outcome> Agent::loop() {
+  const auto interrupted = [&] {
+    return options_.generate.interrupted != nullptr && options_.generate.interrupted->load();
+  };
+  for (int64_t count = 0; count < options_.steps_max; ++count) {
+    const int step = options_.first_step + static_cast<int>(count);
     if (client_.exhausted()) {
       return Outcome{ExitCode::kFailed, "script_end", "the script has no reply left"};
     }
     Reply reply;
     TRY_ASSIGN(const Generated generated, this->reply(step, &reply));
     if (generated.finish == FinishReason::kInterrupted) {
-      return Outcome{ExitCode::kInterrupted, "interrupted", "stopped by the user"};
+      return broken_reply(ExitCode::kInterrupted, "interrupted", "stopped by the user");
     }
     // At a limit only whole calls count; an end marker inside a call gets an answer instead.
     if (generated.finish == FinishReason::kLength && !has_whole_call(reply)) {
-      return Outcome{ExitCode::kLimit, "max_tokens",
-                     "the reply was cut after " + std::to_string(generated.num_tokens) + " tokens" +
-                         (generated.cut_by.empty() ? " (--max-tokens)" : ": " + generated.cut_by)};
+      return broken_reply(
+          ExitCode::kLimit, "max_tokens",
+          "the reply was cut after " + std::to_string(generated.num_tokens) + " tokens" +
+              (generated.cut_by.empty() ? " (--max-tokens)" : ": " + generated.cut_by));
     }
     if (reply.calls.empty() && reply.problems.empty()) {
       if (reply.content.find_first_not_of(" \t\r\n") == std::string::npos) {
@@ -59,25 +73,29 @@ Result<Outcome> Agent::loop(const std::string& user_text) {
       return Outcome{ExitCode::kDone, "", ""};
     }
     TRY(answer_calls(step, reply, generated));
-    if (options_.generate.interrupted != nullptr && options_.generate.interrupted->load()) {
-      return Outcome{ExitCode::kInterrupted, "interrupted", "stopped by the user"};
-    }
+    if (interrupted()) return Outcome{ExitCode::kInterrupted, "interrupted", "stopped by the user"};
   }
   return Outcome{
       ExitCode::kLimit, "max_turns",
       "no answer after " + std::to_string(options_.steps_max) + " replies (--max-turns)"};
 }
 
-Result<void> Agent::append(int step, const std::vector<engine::TokenId>& ids,
-                           TokensRecord::Source source) {
+Result<void> Agent::append(int step, const std::vector<engine::TokenId>& ids) {
   TRY(client_.append(ids));
-  return transcript_.append(TokensRecord{step, source, ids});
+  return transcript_.append(TokensRecord{step, TokensRecord::Source::kPrefilled, ids});
 }
 
 // Samples one reply; its events, figures and records are out when this returns.
 Result<Generated> Agent::reply(int step, Reply* reply) {
-  TRY(append(step, writer_.assistant_start(), TokensRecord::Source::kPrefilled));
+  // A continued session may stand at the start of a reply already.
+  const std::vector<engine::TokenId> opening = writer_.assistant_start();
+  if (!ends_with(client_.token_log(), opening)) TRY(append(step, opening));
   const auto log_before = static_cast<int64_t>(client_.token_log().size());
+  log_before_reply_ = log_before;
+  const auto start = std::chrono::steady_clock::now();
+  TRY(client_.mark());
+  prefill_seconds_ +=
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   ReplyStream stream(events_, ids_, step);
   Result<Generated> generated = generate(client_, writer_.end_of_sentence(), options_.generate,
                                          [&](std::string_view text) { stream.push(text); });
@@ -87,7 +105,7 @@ Result<Generated> Agent::reply(int step, Reply* reply) {
   StepState state{step, log_at_reply_, log_before - log_at_reply_,
                   static_cast<int64_t>(log.size()) - log_before};
   log_at_reply_ = static_cast<int64_t>(log.size());
-  usage_.steps = step;
+  usage_.steps += 1;
   usage_.reused += state.reused;
   usage_.prefilled += state.prefilled;
   usage_.generated += state.generated;
@@ -125,9 +143,8 @@ Result<void> Agent::answer_calls(int step, const Reply& reply, const Generated& 
     TRY(transcript_.append(ResultRecord{step, static_cast<int>(index), one.name, one.text,
                                         one.text.rfind("E_", 0) == 0}));
   }
-  TRY(append(step, writer_.assistant_end(generated.finish == FinishReason::kStop),
-             TokensRecord::Source::kPrefilled));
-  TRY(append(step, writer_.tool_turn(results), TokensRecord::Source::kPrefilled));
+  TRY(append(step, writer_.assistant_end(generated.finish == FinishReason::kStop)));
+  TRY(append(step, writer_.tool_turn(results)));
   return transcript_.sync();
 }
 

@@ -30,7 +30,9 @@ enum class ExitCode {
 struct AgentOptions {
   Profile profile;
   GenerateOptions generate;
-  int64_t steps_max = 40;  // Model replies.
+  int64_t steps_max = 40;     // Model replies.
+  int first_step = 1;         // Steps are counted through all runs of a session.
+  int64_t tokens_reused = 0;  // Of the log at the start: stored state, nothing to prefill.
 };
 
 struct Outcome {
@@ -51,18 +53,20 @@ class Agent {
         options_(std::move(options)),
         calls_(registry, tools, events, ids_) {}
 
-  // Works on one request until the end; the last event (run.completed or run.failed) is the
-  // caller's.
-  Outcome run(const std::string& user_text);
+  // Works on what the token log asks for (prefix and request are in it) until the end; the last
+  // event (run.completed or run.failed) is the caller's. A reply that was broken off is taken back
+  // out of the log.
+  Outcome run();
 
   Usage usage() const;
   const std::set<std::string>& changed_files() const { return calls_.changed_files(); }
 
  private:
-  Result<Outcome> loop(const std::string& user_text);
+  Result<Outcome> loop();
+  Outcome broken_reply(ExitCode code, const std::string& reason, const std::string& message);
   Result<Generated> reply(int step, Reply* reply);
-  Result<void> append(int step, const std::vector<engine::TokenId>& ids,
-                      TokensRecord::Source source);
+  // Extends the log by tokens that were not sampled, and records them.
+  Result<void> append(int step, const std::vector<engine::TokenId>& ids);
   Result<void> record_reply(int step, const Reply& reply);
   Result<void> answer_calls(int step, const Reply& reply, const Generated& generated);
 
@@ -76,7 +80,8 @@ class Agent {
   Usage usage_;
   double prefill_seconds_ = 0;
   double decode_seconds_ = 0;
-  int64_t log_at_reply_ = 0;  // Length of the token log after the last reply.
+  int64_t log_at_reply_ = 0;      // Length of the token log after the last reply.
+  int64_t log_before_reply_ = 0;  // And where the last reply began.
 };
 
 }  // namespace levin::agent

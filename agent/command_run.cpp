@@ -1,11 +1,10 @@
-// levin run "task": one request in one git repository, without questions.
+// levin run, run --continue and resume: one request in one git repository, without questions.
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
 #include <iostream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -15,6 +14,7 @@
 #include "agent/human_sink.h"
 #include "agent/paths.h"
 #include "agent/request.h"
+#include "agent/session_start.h"
 #include "agent/wiring.h"
 #include "base/file_io.h"
 #include "tools/workspace.h"
@@ -27,15 +27,16 @@ using Clock = std::chrono::steady_clock;
 // Everything that is open during a run, in the order of opening.
 struct RunParts {
   std::string work_tree;
-  std::string session_id;
-  std::string task;
+  std::string task;                          // Empty: go on with what was left.
+  std::optional<Continuation> continuation;  // Absent for a new session.
   OpenedModel model;
   uint64_t seed = 0;
   std::unique_ptr<engine::PromptWriter> writer;
   std::unique_ptr<tools::Workspace> workspace;
   std::unique_ptr<sandbox::Sandbox> sandbox;
-  std::unique_ptr<Transcript> transcript;
+  std::string session_id;
   std::string session_folder;
+  std::unique_ptr<Transcript> transcript;
 };
 
 nlohmann::ordered_json options_record(const RunOptions& options, const GenerateOptions& generate) {
@@ -64,33 +65,104 @@ GenerateOptions generate_options(const RunOptions& options, const RunParts& part
   return generate;
 }
 
+// Which session a continued run is about: the one named, else the newest of this folder.
+Result<std::string> session_to_continue(const RunOptions& options, const std::string& work_tree) {
+  if (!options.session_id.empty()) return options.session_id;
+  TRY_ASSIGN(const std::vector<std::string> ids, find_sessions(work_tree));
+  if (!ids.empty()) return ids.front();
+  return Error(ErrorCode::kNotFound, "there is no session of " + work_tree + " to continue");
+}
+
+Result<void> open_continuation(const RunOptions& options, RunParts* parts,
+                               ModelOptions* model_options) {
+  TRY_ASSIGN(parts->session_id, session_to_continue(options, parts->work_tree));
+  TRY_ASSIGN(parts->session_folder, session_folder(parts->session_id));
+  const std::string path = parts->session_folder + "/" + std::string(Transcript::kFileName);
+  TRY_ASSIGN(const SessionRecord session, read_session_record(path));
+  if (session.workspace != parts->work_tree) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("session {} belongs to {}, this folder is in {}", parts->session_id,
+                             session.workspace, parts->work_tree));
+  }
+  if (model_options->model.empty() && session.model != kEmbeddedModel) {
+    model_options->model = session.model;
+  }
+  return {};
+}
+
+Result<void> read_session_log(RunParts* parts, ModelOptions* model_options) {
+  const std::string path = parts->session_folder + "/" + std::string(Transcript::kFileName);
+  TRY_ASSIGN(const TranscriptContent content, read_transcript(path));
+  TRY_ASSIGN(parts->continuation, read_continuation(content, parts->writer->assistant_start()));
+  model_options->script_first_reply = parts->continuation->replies_sampled;
+  if (parts->continuation->session.fingerprint != parts->model.fingerprint) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("session {} was made with {} (tokens of {}), not with {} ({})",
+                             parts->session_id, parts->continuation->session.model,
+                             parts->continuation->session.fingerprint, parts->model.name,
+                             parts->model.fingerprint));
+  }
+  return {};
+}
+
 Result<void> open_model_parts(const RunOptions& options, RunParts* parts) {
-  TRY_ASSIGN(parts->model, open_model(options.model));
+  ModelOptions model_options = options.model;
+  if (options.is_continued) TRY(open_continuation(options, parts, &model_options));
+  TRY_ASSIGN(parts->model, open_model(model_options));
   TRY_ASSIGN(engine::PromptWriter writer,
              engine::PromptWriter::create(parts->model.client->tokenizer()));
   parts->writer = std::make_unique<engine::PromptWriter>(std::move(writer));
   parts->seed = options.seed.value_or(std::random_device{}());
-  return {};
-}
-
-Result<void> open_workspace_parts(const RunOptions& options, RunParts* parts) {
-  TRY_ASSIGN(tools::Workspace workspace, tools::Workspace::open(parts->work_tree));
-  parts->workspace = std::make_unique<tools::Workspace>(std::move(workspace));
-  TRY_ASSIGN(sandbox::Sandbox sandbox,
-             sandbox::Sandbox::open(command_policy(parts->work_tree, options.sandbox)));
-  parts->sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
-  parts->session_id = new_session_id();
-  TRY_ASSIGN(parts->session_folder, session_folder(parts->session_id));
+  if (!options.is_continued) {
+    parts->session_id = new_session_id();
+    TRY_ASSIGN(parts->session_folder, session_folder(parts->session_id));
+    return {};
+  }
+  TRY(read_session_log(parts, &model_options));
+  // Only now is it known where a script goes on.
+  if (parts->model.is_script) {
+    TRY_ASSIGN(parts->model, open_model(model_options));
+  }
+  TRY_ASSIGN(engine::PromptWriter again,
+             engine::PromptWriter::create(parts->model.client->tokenizer()));
+  *parts->writer = std::move(again);
   return {};
 }
 
 Result<RunParts> open_parts(const RunOptions& options) {
   RunParts parts;
-  TRY_ASSIGN(parts.task, request_text(options.task, std::cin));
+  if (!options.is_continued || !options.task.empty()) {
+    TRY_ASSIGN(parts.task, request_text(options.task, std::cin));
+  }
   TRY_ASSIGN(parts.work_tree, find_work_tree(std::filesystem::current_path().string()));
   TRY(open_model_parts(options, &parts));
-  TRY(open_workspace_parts(options, &parts));
+  TRY_ASSIGN(tools::Workspace workspace, tools::Workspace::open(parts.work_tree));
+  parts.workspace = std::make_unique<tools::Workspace>(std::move(workspace));
+  TRY_ASSIGN(sandbox::Sandbox sandbox,
+             sandbox::Sandbox::open(command_policy(parts.work_tree, options.sandbox)));
+  parts.sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
   return parts;
+}
+
+Result<void> open_transcript(const RunOptions& options, RunParts* parts,
+                             const std::atomic<bool>& interrupted) {
+  if (parts->continuation) {
+    const std::string path = parts->session_folder + "/" + std::string(Transcript::kFileName);
+    TRY_ASSIGN(Transcript transcript, Transcript::reopen(path, parts->continuation->whole_bytes));
+    parts->transcript = std::make_unique<Transcript>(std::move(transcript));
+  } else {
+    SessionRecord header;
+    header.id = parts->session_id;
+    header.version = LEVIN_VERSION;
+    header.workspace = parts->work_tree;
+    header.model = parts->model.name;
+    header.fingerprint = parts->model.fingerprint;
+    header.options = options_record(options, generate_options(options, *parts, interrupted));
+    TRY_ASSIGN(Transcript transcript, Transcript::create(parts->session_folder, header));
+    parts->transcript = std::make_unique<Transcript>(std::move(transcript));
+  }
+  TRY(make_directories(parts->session_folder + "/spill"));
+  return parts->workspace->allow_reading(parts->session_folder + "/spill");
 }
 
 void introduce(const RunParts& parts) {
@@ -123,6 +195,14 @@ int count_changed(const RunParts& parts, const std::map<std::string, std::string
   return static_cast<int>(changed.size());
 }
 
+// What start_log() needs of the parts.
+SessionStart session_start(const RunParts& parts) {
+  return SessionStart{*parts.model.client,   *parts.writer,
+                      *parts.transcript,     parts.model.profile,
+                      parts.model.state_key, parts.session_folder + "/" + kStateFile,
+                      parts.work_tree};
+}
+
 Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
                   const std::atomic<bool>& interrupted, Usage* usage) {
   const Clock::time_point start = Clock::now();
@@ -133,12 +213,17 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   agent_options.profile = parts.model.profile;
   agent_options.generate = generate_options(options, parts, interrupted);
   agent_options.steps_max = options.turns_max;
+  const SessionStart log_start = session_start(parts);
+  const Result<int64_t> reused =
+      parts.continuation ? continue_log(log_start, *parts.continuation, parts.task, events)
+                         : start_log(log_start, parts.task, events);
+  if (!reused) return {ExitCode::kFailed, "error", reused.error().message()};
+  agent_options.tokens_reused = *reused;
+  if (parts.continuation) agent_options.first_step = parts.continuation->last_step + 1;
   Agent agent(*parts.model.client, *parts.writer, registry, tools, events, *parts.transcript,
               agent_options);
   const auto before = changed_files(parts.work_tree);
-  Result<std::string> text = first_user_text(parts.model.profile, parts.work_tree, parts.task);
-  Outcome outcome =
-      text ? agent.run(*text) : Outcome{ExitCode::kFailed, "error", text.error().message()};
+  Outcome outcome = agent.run();
   *usage = agent.usage();
   usage->files_changed = count_changed(
       parts, before ? *before : std::map<std::string, std::string>{}, agent.changed_files());
@@ -147,24 +232,24 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   return outcome;
 }
 
-Result<void> open_transcript(const RunOptions& options, RunParts* parts,
-                             const std::atomic<bool>& interrupted) {
-  SessionRecord header;
-  header.id = parts->session_id;
-  header.version = LEVIN_VERSION;
-  header.workspace = parts->work_tree;
-  header.model = parts->model.name;
-  header.fingerprint = parts->model.fingerprint;
-  header.options = options_record(options, generate_options(options, *parts, interrupted));
-  TRY_ASSIGN(Transcript transcript, Transcript::create(parts->session_folder, header));
-  parts->transcript = std::make_unique<Transcript>(std::move(transcript));
-  TRY(make_directories(parts->session_folder + "/spill"));
-  return parts->workspace->allow_reading(parts->session_folder + "/spill");
+// The state for the next run of this session; without it that run prefills its log.
+void store_state(const RunParts& parts) {
+  if (parts.model.is_script) return;
+  const Result<void> saved =
+      parts.model.client->save_state(parts.session_folder + "/" + kStateFile);
+  if (!saved) std::cerr << "levin: state not stored: " << saved.error().message() << "\n";
 }
 
 int usage_error(const Error& error) {
   std::cerr << "levin run: " << error.message() << std::endl;
   return static_cast<int>(ExitCode::kUsage);
+}
+
+std::unique_ptr<EventSink> make_sink(bool json) {
+  if (json) return std::make_unique<JsonSink>(std::cout);
+  HumanSinkOptions human;
+  human.colour = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+  return std::make_unique<HumanSink>(std::cout, human);
 }
 
 }  // namespace
@@ -173,25 +258,26 @@ int command_run(const RunOptions& options, const std::atomic<bool>& interrupted)
   Result<RunParts> opened = open_parts(options);
   if (!opened) return usage_error(opened.error());
   RunParts& parts = *opened;
+  const std::unique_ptr<EventSink> events = make_sink(options.json);
+  Outcome outcome{ExitCode::kDone, "", ""};
+  Usage usage;
+  if (parts.continuation && parts.continuation->end == LogEnd::kAnswered && parts.task.empty()) {
+    std::cerr << "levin: session " << parts.session_id << " is complete; nothing is left to do\n";
+    events->on_event(ThreadStarted{parts.session_id});
+    events->on_event(RunCompleted{usage});
+    return 0;
+  }
   Result<void> ready = open_transcript(options, &parts, interrupted);
   if (!ready) return usage_error(ready.error());
   introduce(parts);
-  std::unique_ptr<EventSink> events;
-  if (options.json) {
-    events = std::make_unique<JsonSink>(std::cout);
-  } else {
-    HumanSinkOptions human;
-    human.colour = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
-    events = std::make_unique<HumanSink>(std::cout, human);
-  }
   events->on_event(ThreadStarted{parts.session_id});
   events->on_event(TurnStarted{});
-  Usage usage;
-  Outcome outcome = run_agent(options, parts, *events, interrupted, &usage);
+  outcome = run_agent(options, parts, *events, interrupted, &usage);
   const bool done = outcome.exit_code == ExitCode::kDone;
   Result<void> ended = parts.transcript->append(
       EndRecord{done, outcome.reason, static_cast<int>(outcome.exit_code)});
   if (!ended && done) outcome = {ExitCode::kFailed, "io", ended.error().message()};
+  store_state(parts);
   if (outcome.exit_code == ExitCode::kDone) {
     events->on_event(RunCompleted{usage});
   } else {

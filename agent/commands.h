@@ -9,6 +9,7 @@
 namespace levin::agent {
 
 int command_run(const RunOptions& options, const std::atomic<bool>& interrupted);
+int command_sessions(bool everywhere, bool json);
 int command_model_info(const std::string& folder, bool json);
 int command_doctor();
 int command_tool(const ToolOptions& options, const std::atomic<bool>& interrupted);

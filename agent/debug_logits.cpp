@@ -39,7 +39,8 @@ void add_states(const engine::Model& model, const engine::Session& session,
   const engine::ModelConfig& config = model.config;
   for (size_t layer = 0; layer < config.attention_kinds.size(); ++layer) {
     if (config.attention_kinds[layer] != AttentionKind::kLightning) continue;
-    writer->add(fmt::format("{}.layer{}", prefix, layer), session.state().linear_state(model, layer),
+    writer->add(fmt::format("{}.layer{}", prefix, layer),
+                session.state().linear_state(model, layer),
                 {config.num_heads, config.head_dim, config.head_dim});
   }
 }

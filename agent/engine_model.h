@@ -22,6 +22,15 @@ class EngineModel final : public ModelClient {
   Result<engine::TokenId> sample(const engine::SampleOptions& options) override {
     return session_.sample(options);
   }
+  int64_t num_computed() const override { return session_.num_computed(); }
+  Result<void> mark() override { return session_.keep_anchor(); }
+  Result<void> rewind(int64_t length) override { return session_.rewind(length); }
+  Result<void> sync(std::span<const engine::TokenId> log) override {
+    TRY(session_.sync(log));
+    return {};
+  }
+  Result<void> save_state(const std::string& path) override { return session_.save(path); }
+  Result<void> load_state(const std::string& path) override { return session_.load(path); }
   std::string description() const override { return description_; }
 
  private:

@@ -31,6 +31,24 @@ class ModelClient {
   // the run; when exhausted() is true then, its reason is `script_end`.
   virtual Result<engine::TokenId> sample(const engine::SampleOptions& options) = 0;
 
+  // How much of the log the model has read already; the rest is prefilled with the next sample.
+  virtual int64_t num_computed() const = 0;
+
+  // Reads what is pending and remembers this place, so that rewind() to it is free. Errors: as
+  // sample().
+  virtual Result<void> mark() = 0;
+
+  // Cuts the log back to `length` tokens.
+  virtual Result<void> rewind(int64_t length) = 0;
+
+  // Makes the log equal to `log`, keeping what both begin with.
+  virtual Result<void> sync(std::span<const engine::TokenId> log) = 0;
+
+  // Stores and restores log and state. Errors: kUnsupported for a model without a state; kIo; on
+  // load also kNotFound, kCorrupt, and nothing changes.
+  virtual Result<void> save_state(const std::string& path) = 0;
+  virtual Result<void> load_state(const std::string& path) = 0;
+
   // One line for the user.
   virtual std::string description() const = 0;
 

@@ -16,11 +16,14 @@ struct ModelOptions {
   std::string isa;      // "", reference, baseline, avx2, avx512
   int script_chunk_tokens = 1;
   int script_pace_ms = 0;
+  size_t script_first_reply = 0;  // Set by a continued run.
 };
 
 struct RunOptions {
   ModelOptions model;
-  std::string task;  // "-": from standard input.
+  std::string task;  // "-": from standard input. Empty only when continued.
+  bool is_continued = false;
+  std::string session_id;  // Continued: which; empty: the newest of this folder.
   bool json = false;
   int64_t turns_max = 40;
   std::optional<int64_t> tokens_max;  // Per reply; absent: the model's.

@@ -27,11 +27,7 @@ void add_sandbox_option(CLI::App& app, sandbox::Profile* profile) {
       ->option_text("read-only|workspace|off [workspace]");
 }
 
-void add_run(CLI::App& parent, RunOptions& options, Action& action,
-             const std::atomic<bool>& interrupted) {
-  CLI::App* app =
-      parent.add_subcommand("run", "Work on one task in the git repository of this folder");
-  app->add_option("task", options.task, "What to do; - reads it from standard input")->required();
+void add_run_options(CLI::App* app, RunOptions& options) {
   app->add_option("--model", options.model.model,
                   "Model folder, or script:FILE [the embedded model]");
   app->add_flag("--json", options.json, "Events as JSON lines on stdout");
@@ -61,7 +57,40 @@ void add_run(CLI::App& parent, RunOptions& options, Action& action,
                   "script: wait before each chunk")
       ->check(CLI::Range(0, 60'000));
   add_sandbox_option(*app, &options.sandbox);
-  app->callback([&] { action = [&] { return command_run(options, interrupted); }; });
+}
+
+void add_run(CLI::App& parent, RunOptions& options, Action& action,
+             const std::atomic<bool>& interrupted) {
+  CLI::App* app =
+      parent.add_subcommand("run", "Work on one task in the git repository of this folder");
+  CLI::Option* task =
+      app->add_option("task", options.task, "What to do; - reads it from standard input");
+  app->add_flag("--continue", options.is_continued,
+                "Go on with the newest session of this folder; without a task, where it stopped");
+  add_run_options(app, options);
+  app->callback([&, task] {
+    if (!options.is_continued && task->count() == 0) throw CLI::RequiredError("task");
+    action = [&] { return command_run(options, interrupted); };
+  });
+}
+
+void add_resume(CLI::App& parent, RunOptions& options, Action& action,
+                const std::atomic<bool>& interrupted) {
+  CLI::App* app = parent.add_subcommand("resume", "Go on with an earlier session");
+  app->add_option("id", options.session_id, "Session [the newest of this folder]");
+  app->add_option("task", options.task, "A further request; without it, where it stopped");
+  add_run_options(app, options);
+  app->callback([&] {
+    options.is_continued = true;
+    action = [&] { return command_run(options, interrupted); };
+  });
+}
+
+void add_sessions(CLI::App& parent, bool& everywhere, bool& json, Action& action) {
+  CLI::App* app = parent.add_subcommand("sessions", "Sessions of this folder, newest first");
+  app->add_flag("--all", everywhere, "Of all folders");
+  app->add_flag("--json", json, "As a JSON array");
+  app->callback([&] { action = [&] { return command_sessions(everywhere, json); }; });
 }
 
 void add_model(CLI::App& parent, std::string& folder, bool& json, Action& action) {
@@ -153,8 +182,11 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   DebugOptions debug;
   std::string folder;
   bool json = false;
+  bool sessions_everywhere = false;
   Action action;
   add_run(app, run, action, interrupted);
+  add_resume(app, run, action, interrupted);
+  add_sessions(app, sessions_everywhere, json, action);
   add_model(app, folder, json, action);
   add_tool(app, tool, action, interrupted);
   add_debug(app, debug, action);

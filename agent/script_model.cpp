@@ -67,6 +67,26 @@ Result<engine::TokenId> ScriptModel::sample(const engine::SampleOptions&) {
   return id;
 }
 
+Result<void> ScriptModel::rewind(int64_t length) {
+  in_reply_ = false;
+  token_log_.resize(static_cast<size_t>(length));
+  return {};
+}
+
+Result<void> ScriptModel::sync(std::span<const engine::TokenId> log) {
+  in_reply_ = false;
+  token_log_.assign(log.begin(), log.end());
+  return {};
+}
+
+Result<void> ScriptModel::save_state(const std::string& path) {
+  return Error(ErrorCode::kUnsupported, path + ": a script has no state to store");
+}
+
+Result<void> ScriptModel::load_state(const std::string& path) {
+  return Error(ErrorCode::kUnsupported, path + ": a script has no state to restore");
+}
+
 std::string ScriptModel::description() const {
   return "script " + path_ + " (" + std::to_string(replies_.size()) + " replies)";
 }

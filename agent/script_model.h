@@ -32,6 +32,13 @@ class ScriptModel final : public ModelClient {
   Result<void> append(std::span<const engine::TokenId> tokens) override;
   // A reply that the script cuts ends with kLimit; past the last reply there is kNotFound.
   Result<engine::TokenId> sample(const engine::SampleOptions& options) override;
+  // A script reads nothing, so its log costs nothing.
+  int64_t num_computed() const override { return static_cast<int64_t>(token_log_.size()); }
+  Result<void> mark() override { return {}; }
+  Result<void> rewind(int64_t length) override;
+  Result<void> sync(std::span<const engine::TokenId> log) override;
+  Result<void> save_state(const std::string& path) override;
+  Result<void> load_state(const std::string& path) override;
   std::string description() const override;
   bool exhausted() const override { return !in_reply_ && next_reply_ >= replies_.size(); }
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 
 #include "base/file_io.h"
 
@@ -109,6 +110,18 @@ Result<void> Transcript::append(const Record& record) {
 Result<void> Transcript::sync() {
   if (::fdatasync(fd_.get()) != 0) return io_error("cannot sync the transcript " + path_, errno);
   return {};
+}
+
+Result<SessionRecord> read_session_record(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  if (!std::getline(file, line)) {
+    return Error(ErrorCode::kNotFound, "cannot read the first line of " + path);
+  }
+  const auto json = nlohmann::ordered_json::parse(line, nullptr, false);
+  TRY_ASSIGN(Record record, record_from_json(json));
+  if (SessionRecord* session = std::get_if<SessionRecord>(&record)) return std::move(*session);
+  return Error(ErrorCode::kCorrupt, path + ": expected a session record on the first line");
 }
 
 Result<TranscriptContent> read_transcript(const std::string& path) {

@@ -62,6 +62,10 @@ struct StateRecord {
   int64_t prefilled = 0;
   int64_t generated = 0;
 };
+// The token log was cut back to `length` tokens: a reply that was broken off is sampled again.
+struct CutRecord {
+  size_t length = 0;
+};
 // A run ended. More records may follow when the session goes on.
 struct EndRecord {
   bool completed = false;
@@ -70,7 +74,7 @@ struct EndRecord {
 };
 
 using Record = std::variant<SessionRecord, TokensRecord, MessageRecord, CallRecord, ResultRecord,
-                            StateRecord, EndRecord>;
+                            StateRecord, CutRecord, EndRecord>;
 
 nlohmann::ordered_json to_json(const Record& record);
 // Errors: kCorrupt, with what was expected.
@@ -123,5 +127,8 @@ struct TranscriptContent {
 // kNotFound, kIo; kCorrupt, naming the line, for a whole line that is no record, or a first line
 // that is no session record.
 Result<TranscriptContent> read_transcript(const std::string& path);
+
+// Only the first line, for lists of sessions. Errors: as read_transcript().
+Result<SessionRecord> read_session_record(const std::string& path);
 
 }  // namespace levin::agent

@@ -67,6 +67,9 @@ struct ToJson {
                 {"prefilled", record.prefilled},
                 {"generated", record.generated}};
   }
+  Json operator()(const CutRecord& record) const {
+    return Json{{"type", "cut"}, {"length", record.length}};
+  }
   Json operator()(const EndRecord& record) const {
     return Json{{"type", "end"},
                 {"completed", record.completed},
@@ -209,12 +212,14 @@ Result<Record> record_from_json(const Json& json) {
                                    fields.integer<int64_t>("prefilled"),
                                    fields.integer<int64_t>("generated")});
   }
+  if (type == "cut") return fields.done(CutRecord{fields.integer<size_t>("length")});
   if (type == "end") {
     return fields.done(EndRecord{fields.flag("completed"), fields.text("reason"),
                                  fields.integer<int>("exit_code")});
   }
-  return corrupt("type: expected session, tokens, message, call, result, state or end, found \"" +
-                 type + "\"");
+  return corrupt(
+      "type: expected session, tokens, message, call, result, state, cut or end, found \"" + type +
+      "\"");
 }
 
 }  // namespace levin::agent

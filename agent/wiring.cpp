@@ -32,6 +32,7 @@ Result<void> open_script(const ModelOptions& options, const std::string& embedde
   ScriptOptions script;
   script.chunk_tokens = options.script_chunk_tokens;
   script.pace_ms = options.script_pace_ms;
+  script.first_reply = options.script_first_reply;
   const std::string path = options.model.substr(kScriptPrefix.size());
   TRY_ASSIGN(opened->client, ScriptModel::create(path, *opened->tokenizer, script));
   opened->is_script = true;
@@ -52,6 +53,7 @@ Result<void> open_folder(const ModelOptions& options, const std::string& folder,
   engine_options.model_folder = folder;
   TRY_ASSIGN(engine_options.cpu, cpu_options(options.num_threads, options.isa));
   TRY_ASSIGN(opened->engine, engine::Engine::open(engine_options));
+  opened->state_key = opened->engine->model().fingerprint;
   TRY_ASSIGN(opened->client, EngineModel::create(*opened->engine, opened->engine->device().name()));
   return {};
 }

@@ -30,6 +30,7 @@ struct OpenedModel {
   bool is_embedded = false;
   bool is_script = false;
   std::string name;         // As the user named it, or the embedded model's name.
+  std::string state_key;    // Of the weights: whose stored states may be used. Empty for a script.
   std::string fingerprint;  // Of the tokenizer and config: whose ids the transcript holds.
 };
 
