@@ -36,9 +36,10 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::take_ranges(int worker) {
   for (;;) {
-    const int64_t begin = next_.fetch_add(grain_, std::memory_order_relaxed);
-    if (begin >= count_) return;
-    body_(argument_, begin, std::min(begin + grain_, count_), worker);
+    const int64_t range = next_.fetch_add(1, std::memory_order_relaxed);
+    if (range >= num_ranges_) return;
+    const int64_t begin = range * grain_;
+    body_(argument_, begin, begin + std::min(grain_, count_ - begin), worker);
   }
 }
 
@@ -64,6 +65,7 @@ void ThreadPool::run(int64_t count, int64_t grain, Parallel::Body body, void* ar
   }
   count_ = count;
   grain_ = grain;
+  num_ranges_ = (count - 1) / grain + 1;
   body_ = body;
   argument_ = argument;
   next_.store(0, std::memory_order_relaxed);

@@ -35,7 +35,8 @@ class ThreadPool {
   std::atomic<bool> stop_{false};
   std::atomic<int> busy_{0};
   // The loop at hand; written before epoch_ rises.
-  std::atomic<int64_t> next_{0};
+  std::atomic<int64_t> next_{0};  // Range to take; a range's number cannot overflow, its end could.
+  int64_t num_ranges_ = 0;
   int64_t count_ = 0;
   int64_t grain_ = 1;
   Parallel::Body body_ = nullptr;
