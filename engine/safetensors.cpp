@@ -188,7 +188,9 @@ Result<SafeTensors> SafeTensors::open_folder(const std::string& folder) {
   SafeTensors opened;
   for (const std::string& shard : shards) {
     Result<void> added = opened.add_file(folder + "/" + shard);
-    if (!added) return std::move(added).error().context(index_path);
+    if (added) continue;
+    // The index is what is wrong when a shard is not there, or is no file.
+    return corrupt(index_path, added.error().message());
   }
   for (const auto& [name, shard] : index["weight_map"].items()) {
     if (opened.find(name) == nullptr) {
