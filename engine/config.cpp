@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file_io.h"
+#include "engine/json_brief.h"
 
 namespace levin::engine {
 namespace {
@@ -27,10 +28,10 @@ class KeyReader {
   void whole(const char* key, int64_t* value, int64_t least, int64_t most = kDimensionMax) {
     if (has(key)) {
       const json& found = object_.at(key);
-      if (!found.is_number_integer()) return fail(key, "a whole number", found.dump());
+      if (!found.is_number_integer()) return fail(key, "a whole number", json_brief(found));
       // nlohmann keeps numbers above INT64_MAX unsigned; they are out of every range here.
       if (found.is_number_unsigned() && found.get<uint64_t>() > uint64_t{INT64_MAX}) {
-        return fail(key, fmt::format("at most {}", most), found.dump());
+        return fail(key, fmt::format("at most {}", most), json_brief(found));
       }
       *value = found.get<int64_t>();
     }
@@ -43,15 +44,15 @@ class KeyReader {
   void real(const char* key, Real* value) {
     if (!has(key)) return;
     const json& found = object_.at(key);
-    if (!found.is_number()) return fail(key, "a number", found.dump());
+    if (!found.is_number()) return fail(key, "a number", json_brief(found));
     *value = static_cast<Real>(found.get<double>());
-    if (!std::isfinite(*value)) fail(key, "a finite number", found.dump());
+    if (!std::isfinite(*value)) fail(key, "a finite number", json_brief(found));
   }
 
   void flag(const char* key, bool* value) {
     if (!has(key)) return;
     const json& found = object_.at(key);
-    if (!found.is_boolean()) return fail(key, "true or false", found.dump());
+    if (!found.is_boolean()) return fail(key, "true or false", json_brief(found));
     *value = found.get<bool>();
   }
 
@@ -75,14 +76,15 @@ class KeyReader {
 void read_attention_kinds(const json& object, KeyReader& reader, ModelConfig* config) {
   if (!reader.has("attn_type_list")) return reader.fail("attn_type_list", "a list", "missing");
   const json& list = object.at("attn_type_list");
-  if (!list.is_array()) return reader.fail("attn_type_list", "a list", list.dump());
+  if (!list.is_array()) return reader.fail("attn_type_list", "a list", json_brief(list));
   if (static_cast<int64_t>(list.size()) != config->num_layers) {
     return reader.fail("attn_type_list", fmt::format("{} entries, one a layer", config->num_layers),
                        fmt::format("a list of {}", list.size()));
   }
   for (const json& kind : list) {
     if (kind != 0 && kind != 1) {
-      return reader.fail("attn_type_list", "0 (lightning) or 1 (softmax) everywhere", kind.dump());
+      return reader.fail("attn_type_list", "0 (lightning) or 1 (softmax) everywhere",
+                         json_brief(kind));
     }
     config->attention_kinds.push_back(kind == 0 ? AttentionKind::kLightning
                                                 : AttentionKind::kSoftmax);
@@ -130,9 +132,10 @@ void read_dimensions(const json& object, KeyReader& reader, ModelConfig* config)
 }
 
 Result<void> refuse_relatives(const json& object, const std::string& file_name) {
-  const std::string type = object.value("model_type", json("")).is_string()
-                               ? object.value("model_type", std::string())
-                               : std::string("?");
+  const auto found = object.find("model_type");
+  const std::string type = found == object.end() ? ""
+                           : found->is_string()  ? found->get<std::string>()
+                                                 : "?";
   static const char* const kKnown[] = {
       "", "minimax_m1", "MiniMaxM1", "minimax_text_01", "MiniMaxText01", "minimax_text"};
   if (std::find(std::begin(kKnown), std::end(kKnown), type) == std::end(kKnown)) {
@@ -142,13 +145,14 @@ Result<void> refuse_relatives(const json& object, const std::string& file_name) 
                              file_name, type));
   }
   if (object.contains("hidden_act") && object.at("hidden_act") != "silu") {
-    return Error(ErrorCode::kUnsupported, fmt::format("{}: hidden_act is {}, only silu is computed",
-                                                      file_name, object.at("hidden_act").dump()));
+    return Error(ErrorCode::kUnsupported,
+                 fmt::format("{}: hidden_act is {}, only silu is computed", file_name,
+                             json_brief(object.at("hidden_act"))));
   }
   if (object.contains("sliding_window") && !object.at("sliding_window").is_null()) {
     return Error(ErrorCode::kUnsupported,
                  fmt::format("{}: sliding_window is {}, only null is computed", file_name,
-                             object.at("sliding_window").dump()));
+                             json_brief(object.at("sliding_window"))));
   }
   return {};
 }

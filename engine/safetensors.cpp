@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/file_io.h"
+#include "engine/json_brief.h"
 
 namespace levin::engine {
 namespace {
@@ -51,20 +52,19 @@ Result<TensorInfo> parse_tensor(const std::string& path, const std::string& name
   };
   if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
       !entry.contains("data_offsets")) {
-    return fail("expected {dtype, shape, data_offsets}, found " + entry.dump().substr(0, 80));
+    return fail("expected {dtype, shape, data_offsets}, found " + json_brief(entry));
   }
   TensorInfo info;
   if (!entry["dtype"].is_string() || dtype_bytes(entry["dtype"].get<std::string>()) == 0) {
-    return fail("unknown dtype " + entry["dtype"].dump());
+    return fail("unknown dtype " + json_brief(entry["dtype"]));
   }
   info.dtype = entry["dtype"].get<std::string>();
   if (!entry["shape"].is_array() || entry["shape"].size() > kDimensionsMax) {
-    return fail("expected a shape of at most 8 sizes, found " +
-                entry["shape"].dump().substr(0, 80));
+    return fail("expected a shape of at most 8 sizes, found " + json_brief(entry["shape"]));
   }
   uint64_t bytes = dtype_bytes(info.dtype);
   for (const json& size : entry["shape"]) {
-    if (!is_count(size)) return fail("expected sizes of 0 or more, found " + size.dump());
+    if (!is_count(size)) return fail("expected sizes of 0 or more, found " + json_brief(size));
     info.shape.push_back(size.get<int64_t>());
     if (__builtin_mul_overflow(bytes, size.get<uint64_t>(), &bytes))
       return fail("its shape overflows");
@@ -72,7 +72,7 @@ Result<TensorInfo> parse_tensor(const std::string& path, const std::string& name
   const json& offsets = entry["data_offsets"];
   if (!offsets.is_array() || offsets.size() != 2 || !is_count(offsets[0]) ||
       !is_count(offsets[1])) {
-    return fail("expected data_offsets [begin, end], found " + offsets.dump().substr(0, 80));
+    return fail("expected data_offsets [begin, end], found " + json_brief(offsets));
   }
   placed->begin = offsets[0].get<uint64_t>();
   placed->end = offsets[1].get<uint64_t>();
@@ -193,7 +193,7 @@ Result<SafeTensors> SafeTensors::open_folder(const std::string& folder) {
   for (const auto& [name, shard] : index["weight_map"].items()) {
     // A shard is a plain file name: an index must not reach outside its folder.
     if (!shard.is_string() || shard.get<std::string>().find('/') != std::string::npos) {
-      return corrupt(index_path, "tensor '" + name + "' is mapped to " + shard.dump() +
+      return corrupt(index_path, "tensor '" + name + "' is mapped to " + json_brief(shard) +
                                      ", expected a file name");
     }
     shards.insert(shard.get<std::string>());
@@ -201,7 +201,9 @@ Result<SafeTensors> SafeTensors::open_folder(const std::string& folder) {
   SafeTensors opened;
   for (const std::string& shard : shards) {
     Result<void> added = opened.add_file(folder + "/" + shard);
-    if (!added) return std::move(added).error().context(index_path);
+    if (added) continue;
+    // The index is what is wrong when a shard is not there, or is no file.
+    return corrupt(index_path, added.error().message());
   }
   for (const auto& [name, shard] : index["weight_map"].items()) {
     if (opened.find(name) == nullptr) {

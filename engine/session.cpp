@@ -73,8 +73,13 @@ Result<void> Session::all_logits(std::vector<float>* all) {
   const size_t pending = log_.size() - static_cast<size_t>(state_.num_tokens);
   if (pending == 0) return {};
   const size_t before = all->size();
+  const int64_t first = state_.num_tokens;
   all->resize(before + pending * logits_.size());
-  TRY(compute(LogitRows::kAll, all->data() + before));
+  Result<void> result = compute(LogitRows::kAll, all->data() + before);
+  if (!result) {  // Rows that were computed are kept: they cannot be asked for again.
+    all->resize(before + static_cast<size_t>(state_.num_tokens - first) * logits_.size());
+    return result;
+  }
   std::copy_n(all->end() - static_cast<std::ptrdiff_t>(logits_.size()), logits_.size(),
               logits_.begin());
   logits_at_ = static_cast<int64_t>(log_.size());

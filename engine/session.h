@@ -41,7 +41,8 @@ class Session {
   // the next call. CHECKs that the log is not empty. Errors: kLimit (KV memory).
   Result<std::span<const float>> logits();
 
-  // As logits(), for every pending token: [num_pending, vocab_size], appended to *all.
+  // As logits(), for every pending token: [num_pending, vocab_size], appended to *all; on an error
+  // only the rows of tokens that were computed.
   Result<void> all_logits(std::vector<float>* all);
 
   // Draws the next token and appends it to the log. Errors: as append() and logits().

@@ -66,6 +66,7 @@ class TensorSource {
     }
     const int exponent = (half >> 10) & 31;
     const int mantissa = half & 1023;
+    if (exponent == 31) return mantissa != 0 ? NAN : (half & 0x8000) != 0 ? -INFINITY : INFINITY;
     const double magnitude =
         exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
     return static_cast<float>((half & 0x8000) != 0 ? -magnitude : magnitude);
@@ -136,7 +137,7 @@ void load_moe(TensorSource& source, const ModelConfig& config, const std::string
   const int64_t hidden = config.hidden_size;
   const std::string name = prefix + "block_sparse_moe.";
   weights->router = source.matrix(name + "gate.weight", config.num_experts, hidden);
-  for (int64_t e = 0; e < config.num_experts; ++e) {
+  for (int64_t e = 0; e < config.num_experts && source.result(); ++e) {
     const std::string expert = fmt::format("{}experts.{}.", name, e);
     weights->experts.push_back(load_mlp(source, expert + "w1.weight", expert + "w3.weight",
                                         expert + "w2.weight", config.intermediate_size, hidden));
@@ -156,7 +157,8 @@ Result<Weights> load_weights(const SafeTensors& files, const ModelConfig& config
   Weights weights;
   weights.embedding =
       source.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
-  for (int64_t layer = 0; layer < config.num_layers; ++layer) {
+  // Stops at the first problem: a wrong config may claim millions of experts that no file holds.
+  for (int64_t layer = 0; layer < config.num_layers && source.result(); ++layer) {
     const std::string prefix = fmt::format("model.layers.{}.", layer);
     LayerWeights& one = weights.layers.emplace_back();
     one.kind = config.attention_kinds[static_cast<size_t>(layer)];

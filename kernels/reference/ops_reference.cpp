@@ -214,6 +214,14 @@ void mix_shared(const Parallel&, float* moe, const float* shared, const float* g
   }
 }
 
+// The slope rate behind a head's powers. The highest power that is no rounding of zero has the most
+// digits of a small slope.
+double slope_of(const LightningArgs& args, int64_t head) {
+  const float* power = args.decay_powers + head * (kLightningBlock + 1);
+  const int64_t i = power[kLightningBlock] > 1e-30f ? kLightningBlock : 1;
+  return -std::log(double{power[i]}) / static_cast<double>(i);
+}
+
 }  // namespace
 
 const Ops& reference_ops() {
@@ -242,7 +250,7 @@ const Ops& reference_ops() {
 void lightning_attention_recurrent(const LightningArgs& args) {
   const int64_t d = args.head_dim;
   for (int64_t head = 0; head < args.num_heads; ++head) {
-    const double decay = args.decay_powers[head * (kLightningBlock + 1) + 1];
+    const double decay = std::exp(-slope_of(args, head));
     std::vector<double> state(args.state + head * d * d, args.state + (head + 1) * d * d);
     for (int64_t t = 0; t < args.num_tokens; ++t) {
       const float* q = args.qkv + (t * args.num_heads + head) * 3 * d;
@@ -265,7 +273,7 @@ void lightning_attention_recurrent(const LightningArgs& args) {
 void lightning_attention_naive(const LightningArgs& args) {
   const int64_t d = args.head_dim;
   for (int64_t head = 0; head < args.num_heads; ++head) {
-    const double slope = -std::log(double{args.decay_powers[head * (kLightningBlock + 1) + 1]});
+    const double slope = slope_of(args, head);
     const float* state = args.state + head * d * d;
     const auto row_of = [&](int64_t t) { return args.qkv + (t * args.num_heads + head) * 3 * d; };
     for (int64_t t = 0; t < args.num_tokens; ++t) {

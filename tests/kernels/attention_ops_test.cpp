@@ -1,0 +1,264 @@
+// Rotary, both kinds of attention and the router of every instruction set against the reference
+// table: page and block borders, far positions, ties.
+#include "tests/kernels/kernel_testing.h"
+
+namespace levin::kernels {
+namespace {
+
+const Parallel& serial() {
+  static const Parallel none;  // The reference table never looks at it.
+  return none;
+}
+
+class AttentionOpsTest : public DeviceTest {};
+
+std::vector<float> inverse_freq_of(int64_t rotary_dim, double theta) {
+  std::vector<float> freq;
+  for (int64_t c = 0; c < rotary_dim / 2; ++c) {
+    freq.push_back(static_cast<float>(
+        std::pow(theta, -2.0 * static_cast<double>(c) / static_cast<double>(rotary_dim))));
+  }
+  return freq;
+}
+
+// The angle is the same float32 product in both; sine, cosine, two products and a sum: 4 roundings
+// of |low| + |high| <= 2.
+TEST_P(AttentionOpsTest, RotaryNearAndFar) {
+  for (const int64_t head_dim : {2, 6, 16, 24, 33, 128}) {
+    for (const int64_t rotary_dim : {int64_t{2}, head_dim / 4 * 2, head_dim / 2 * 2}) {
+      for (const int64_t first : {int64_t{0}, int64_t{255}, int64_t{1000000}, int64_t{10240000}}) {
+        const int64_t n = head_dim == 16 ? 301 : 3;
+        Random random(static_cast<uint64_t>(head_dim * 100 + rotary_dim));
+        Guarded x(random.floats(n * 3 * head_dim));
+        const Guarded before = x;
+        Guarded expected = x;
+        const std::vector<float> freq = inverse_freq_of(rotary_dim, 1e7);
+        RotaryArgs args{x.data(), freq.data(), n, 3, head_dim, rotary_dim, first};
+        ops().rotary(parallel(), args);
+        args.x = expected.data();
+        reference_ops().rotary(serial(), args);
+        expect_within(x, expected, std::vector<double>(x.size(), 8 * kEps), "rotary");
+        for (size_t i = 0; i < x.size(); ++i) {
+          const auto dim = static_cast<int64_t>(i) % head_dim;
+          if (dim < rotary_dim) continue;
+          ASSERT_EQ(x[i], before[i]) << "an unrotated dim changed";
+        }
+      }
+    }
+  }
+}
+
+// Rotated dot products depend on the distance of the positions alone: the half-split pairing,
+// checked without a table. Angles of float32 at position 1e6 are off by up to 0.03 rad, so only
+// near ones.
+TEST_P(AttentionOpsTest, RotaryKeepsDotProductsOfEqualDistance) {
+  const std::vector<float> freq = inverse_freq_of(8, 1e4);
+  Random random(9);
+  const std::vector<float> q = random.floats(8);
+  const std::vector<float> k = random.floats(8);
+  const auto product = [&](int64_t at, int64_t distance) {
+    std::vector<float> a = q;
+    std::vector<float> b = k;
+    ops().rotary(parallel(), {a.data(), freq.data(), 1, 1, 8, 8, at + distance});
+    ops().rotary(parallel(), {b.data(), freq.data(), 1, 1, 8, 8, at});
+    double sum = 0;
+    for (size_t c = 0; c < 8; ++c) sum += double{a[c]} * b[c];
+    return sum;
+  };
+  for (const int64_t distance : {0, 1, 17}) {
+    for (const int64_t at : {1, 5, 100}) {
+      EXPECT_NEAR(product(at, distance), product(0, distance), 1e-5);
+    }
+  }
+}
+
+struct LightningCase {
+  int64_t num_tokens;
+  int64_t num_heads;
+  int64_t head_dim;
+  float slope_rate;
+};
+
+// Sums of up to 64 + head_dim terms in float32, of either sign: about the square root of their
+// number roundings of the largest value are likely, 1e-5 of it (170 roundings) is far above that.
+void check_lightning(const Ops& ops, const Parallel& parallel, const LightningCase& c) {
+  Random random(static_cast<uint64_t>(c.num_tokens * 131 + c.head_dim));
+  Guarded qkv(random.floats(c.num_tokens * c.num_heads * 3 * c.head_dim, -0.3f, 1.5f));
+  Guarded state(random.floats(c.num_heads * c.head_dim * c.head_dim, -2, 2));
+  Guarded expected_state = state;
+  std::vector<float> slopes;
+  for (int64_t h = 0; h < c.num_heads; ++h) {
+    slopes.push_back(c.slope_rate / static_cast<float>(h + 1));
+  }
+  Guarded out(c.num_tokens * c.num_heads * c.head_dim);
+  Guarded expected(c.num_tokens * c.num_heads * c.head_dim);
+  Guarded scratch(parallel.num_workers * lightning_scratch_floats(c.head_dim));
+  const std::vector<float> powers = decay_powers(slopes);
+  Guarded journal(c.num_heads * 2 * kLightningBlock * c.head_dim);
+  Guarded expected_journal = journal;
+  LightningArgs args{qkv.data(),     powers.data(), state.data(), journal.data(), out.data(),
+                     scratch.data(), c.num_tokens,  c.num_heads,  c.head_dim,     0};
+  ops.lightning_attention(parallel, args);
+  args.state = expected_state.data();
+  args.journal = expected_journal.data();
+  args.out = expected.data();
+  reference_ops().lightning_attention(serial(), args);
+  const std::string what = "lightning, " + std::to_string(c.num_tokens) + " tokens, head_dim " +
+                           std::to_string(c.head_dim) + ", slope " + std::to_string(c.slope_rate);
+  expect_within(out, expected, largest_bound(expected, 1e-5), what + ", out");
+  expect_within(state, expected_state, largest_bound(expected_state, 1e-5), what + ", state");
+  EXPECT_EQ(journal.values(), expected_journal.values()) << what;
+  EXPECT_TRUE(scratch.intact()) << what;
+}
+
+TEST_P(AttentionOpsTest, LightningAroundTheBlockBorder) {
+  for (const int64_t num_tokens : {1, 2, 3, 15, 17, 63, 64, 65, 127, 128, 129, 200}) {
+    for (const float slope_rate : {1e-5f, 0.05f, 0.9f}) {
+      for (const int64_t head_dim : {1, 5, 16, 24, 33}) {
+        check_lightning(ops(), parallel(), {num_tokens, 3, head_dim, slope_rate});
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+  check_lightning(ops(), parallel(), {1, 7, 128, 0.3f});
+  check_lightning(ops(), parallel(), {129, 2, 128, 0.3f});
+}
+
+struct PagedCase {
+  int64_t num_tokens;
+  int64_t first_position;
+  int64_t num_heads;
+  int64_t num_kv_heads;
+  int64_t head_dim;
+  int64_t page_tokens;
+};
+
+// Outputs are means of v (|v| <= 1). Scores of up to 8 in magnitude from head_dim products, a
+// weight's error is that of its score: 1e-5 covers 160 roundings.
+void check_attention(const Ops& ops, const Parallel& parallel, const PagedCase& c) {
+  Random random(static_cast<uint64_t>(c.num_tokens * 7 + c.first_position));
+  const int64_t visible = c.first_position + c.num_tokens;
+  const int64_t row = c.num_kv_heads * c.head_dim;
+  std::vector<std::vector<float>> pages;
+  std::vector<const float*> k_pages;
+  std::vector<const float*> v_pages;
+  for (int64_t begin = 0; begin < visible; begin += c.page_tokens) {
+    for (std::vector<const float*>* list : {&k_pages, &v_pages}) {
+      std::vector<float> page = random.floats(c.page_tokens * row);
+      // What lies past the last token must not be read: it would show as NaN.
+      for (int64_t i = (visible - begin) * row; i < c.page_tokens * row; ++i) {
+        page[static_cast<size_t>(i)] = NAN;
+      }
+      list->push_back(page.data());
+      pages.push_back(std::move(page));
+    }
+  }
+  Guarded q(random.floats(c.num_tokens * c.num_heads * c.head_dim, -3, 3));
+  Guarded out(c.num_tokens * c.num_heads * c.head_dim);
+  Guarded expected(c.num_tokens * c.num_heads * c.head_dim);
+  AttentionArgs args{q.data(),
+                     k_pages.data(),
+                     v_pages.data(),
+                     out.data(),
+                     c.num_tokens,
+                     c.num_heads,
+                     c.num_kv_heads,
+                     c.head_dim,
+                     c.page_tokens,
+                     c.first_position,
+                     1 / std::sqrt(static_cast<float>(c.head_dim))};
+  ops.attention(parallel, args);
+  args.out = expected.data();
+  reference_ops().attention(serial(), args);
+  expect_within(out, expected, std::vector<double>(out.size(), 1e-5),
+                "attention, first " + std::to_string(c.first_position) + ", tokens " +
+                    std::to_string(c.num_tokens) + ", head_dim " + std::to_string(c.head_dim));
+}
+
+TEST_P(AttentionOpsTest, AttentionAcrossPageBorders) {
+  for (const int64_t first : {0, 1, 254, 255, 256, 257, 511}) {
+    for (const int64_t num_tokens : {1, 2, 3, 5}) {
+      check_attention(ops(), parallel(), {num_tokens, first, 4, 2, 16, 256});
+      check_attention(ops(), parallel(), {num_tokens, first, 6, 2, 24, 256});
+      if (HasFatalFailure()) return;
+    }
+  }
+  for (const int64_t num_tokens : {255, 256, 257}) {
+    check_attention(ops(), parallel(), {num_tokens, 3, 2, 1, 8, 256});
+  }
+}
+
+TEST_P(AttentionOpsTest, AttentionOfOddShapes) {
+  for (const int64_t head_dim : {1, 3, 15, 17, 31, 33, 128, 129}) {
+    for (const int64_t page_tokens : {1, 3, 256}) {
+      check_attention(ops(), parallel(), {4, 9, 3, 3, head_dim, page_tokens});
+      check_attention(ops(), parallel(), {1, 0, 5, 1, head_dim, page_tokens});
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+// Scores of +-1e4 apart: the running maximum must carry over pages in both directions.
+TEST_P(AttentionOpsTest, AttentionWithOneOverwhelmingKey) {
+  for (const int64_t peak : {0, 255, 256, 299}) {
+    std::vector<float> keys(512 * 4, -100.0f);
+    std::vector<float> values(512 * 4);
+    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i / 4);
+    for (int64_t c = 0; c < 4; ++c) keys[static_cast<size_t>(peak * 4 + c)] = 100.0f;
+    const std::vector<const float*> k_pages = {keys.data(), keys.data() + 1024};
+    const std::vector<const float*> v_pages = {values.data(), values.data() + 1024};
+    const std::vector<float> q(4, 100.0f);
+    Guarded out(4);
+    ops().attention(parallel(), {q.data(), k_pages.data(), v_pages.data(), out.data(), 1, 1, 1, 4,
+                                 256, 299, 0.5f});
+    for (size_t c = 0; c < 4; ++c) EXPECT_NEAR(out[c], static_cast<double>(peak), 1e-4) << peak;
+  }
+}
+
+void check_route(const Ops& ops, const Parallel& parallel, const std::vector<float>& logits,
+                 int64_t num_experts, int64_t top_k) {
+  const int64_t n = static_cast<int64_t>(logits.size()) / num_experts;
+  std::vector<int32_t> ids(static_cast<size_t>(n * top_k), -1);
+  std::vector<int32_t> expected_ids = ids;
+  Guarded weights(n * top_k);
+  Guarded expected(n * top_k);
+  ops.route(parallel, {logits.data(), ids.data(), weights.data(), n, num_experts, top_k});
+  reference_ops().route(
+      serial(), {logits.data(), expected_ids.data(), expected.data(), n, num_experts, top_k});
+  EXPECT_EQ(ids, expected_ids);
+  // exp of a difference of up to 40, which is rounded once: 40 roundings of a weight of e^-40;
+  // larger weights have smaller differences. The sum and the quotient add top_k + 1.
+  expect_within(weights, expected,
+                std::vector<double>(expected.size(), static_cast<double>(top_k + 8) * kEps),
+                "route");
+}
+
+TEST_P(AttentionOpsTest, RouteOfRandomLogits) {
+  Random random(11);
+  for (const int64_t num_experts : {1, 2, 3, 8, 17, 32, 33}) {
+    for (const int64_t top_k : {1, 2, 3, 8}) {
+      if (top_k > num_experts) continue;
+      check_route(ops(), parallel(), random.floats(num_experts * 700, -20, 20), num_experts, top_k);
+      check_route(ops(), parallel(), random.floats(num_experts, -1e4f, 1e4f), num_experts, top_k);
+    }
+  }
+}
+
+TEST_P(AttentionOpsTest, RouteBreaksTiesByTheLowerIndex) {
+  const std::vector<float> logits = {1, 5, 2, 5, 5, 2, 0, 0, 0, 0, 0, 0, -1, -1, 3, -1, 3, -1};
+  std::vector<int32_t> ids(9);
+  std::vector<float> weights(9);
+  ops().route(parallel(), {logits.data(), ids.data(), weights.data(), 3, 6, 3});
+  EXPECT_EQ(ids, (std::vector<int32_t>{1, 3, 4, 0, 1, 2, 2, 4, 0}));
+  for (size_t i = 0; i < 6; ++i) EXPECT_NEAR(weights[i], 1.0 / 3, 1e-7);
+  Random random(12);
+  std::vector<float> coarse(16 * 500);
+  for (float& logit : coarse) logit = static_cast<float>(random.below(3));
+  check_route(ops(), parallel(), coarse, 16, 4);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, AttentionOpsTest, testing::ValuesIn(all_devices()),
+                         device_param_name);
+
+}  // namespace
+}  // namespace levin::kernels
