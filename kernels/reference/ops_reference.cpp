@@ -203,7 +203,7 @@ void mix_shared(const Parallel&, float* moe, const float* shared, const float* g
 }  // namespace
 
 const Ops& reference_ops() {
-  static const Ops table = [] {
+  static const Ops kTable = [] {
     Ops ops;
     ops.name = "reference";
     ops.embed = embed;
@@ -222,7 +222,7 @@ const Ops& reference_ops() {
     ops.mix_shared = mix_shared;
     return ops;
   }();
-  return table;
+  return kTable;
 }
 
 void lightning_attention_naive(const LightningArgs& args) {
