@@ -66,9 +66,9 @@ GenerateOptions generate_options(const RunOptions& options, const RunParts& part
 
 Result<void> open_model_parts(const RunOptions& options, RunParts* parts) {
   TRY_ASSIGN(parts->model, open_model(options.model));
-  TRY_ASSIGN(engine::PromptWriter writer,
+  TRY_ASSIGN(const engine::PromptWriter writer,
              engine::PromptWriter::create(parts->model.client->tokenizer()));
-  parts->writer = std::make_unique<engine::PromptWriter>(std::move(writer));
+  parts->writer = std::make_unique<engine::PromptWriter>(writer);
   parts->seed = options.seed.value_or(std::random_device{}());
   return {};
 }
