@@ -1,4 +1,5 @@
 // generate MODEL_FOLDER PROMPT [TOKENS]: loads a checkpoint and lets it continue a text, greedily.
+// The prompt is ours, so chat markers in it count; text of other people is encoded kAsText.
 #include <cstdlib>
 #include <iostream>
 #include <string>
@@ -18,7 +19,7 @@ Result<std::string> generate(const std::string& folder, const std::string& promp
   TRY_ASSIGN(engine::Session session, model->open_session({}));
 
   const engine::Tokenizer& tokenizer = model->tokenizer();
-  TRY(session.append(tokenizer.encode(prompt, engine::SpecialTokens::kAsText)));
+  TRY(session.append(tokenizer.encode(prompt, engine::SpecialTokens::kRecognise)));
 
   engine::SampleOptions sampling;
   sampling.temperature = 0;
