@@ -85,8 +85,8 @@ void SplitRegex::Free::operator()(pcre2_jit_stack* stack) const {
 
 // What one call of split() needs; PCRE2 objects that matching writes to are never shared.
 struct SplitRegex::Matcher {
-  explicit Matcher(const SplitRegex& of) : regex(of), data(pcre2_match_data_create(1, nullptr)) {
-    CHECK(data != nullptr);
+  explicit Matcher(const SplitRegex& of) : regex_(of), data_(pcre2_match_data_create(1, nullptr)) {
+    CHECK(data_ != nullptr);
   }
 
   enum class Found { kMatch, kNothing, kGaveUp };
@@ -100,7 +100,7 @@ struct SplitRegex::Matcher {
       if (count == PCRE2_ERROR_JIT_STACKLIMIT) count = try_find(text, from, PCRE2_NO_JIT);
     }
     if (count < 0) return count == PCRE2_ERROR_NOMATCH ? Found::kNothing : Found::kGaveUp;
-    const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data.get());
+    const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data_.get());
     begin = bounds[0];
     end = bounds[1];
     // `\K` in a lookahead can put the match before its own beginning.
@@ -109,22 +109,22 @@ struct SplitRegex::Matcher {
 
  private:
   int try_find(std::string_view text, size_t from, uint32_t options) {
-    pcre2_match_context* context = own_context ? own_context.get() : regex.limits_.get();
-    return pcre2_match(regex.code_.get(), subject_of(text), text.size(), from,
-                       options | PCRE2_NO_UTF_CHECK, data.get(), context);
+    pcre2_match_context* context = own_context_ ? own_context_.get() : regex_.limits_.get();
+    return pcre2_match(regex_.code_.get(), subject_of(text), text.size(), from,
+                       options | PCRE2_NO_UTF_CHECK, data_.get(), context);
   }
 
   void use_large_stack() {
-    if (own_context) return;
-    own_context.reset(pcre2_match_context_copy(regex.limits_.get()));
-    stack.reset(pcre2_jit_stack_create(kJitStackBytes / 16, kJitStackBytes, nullptr));
-    if (own_context && stack) pcre2_jit_stack_assign(own_context.get(), nullptr, stack.get());
+    if (own_context_) return;
+    own_context_.reset(pcre2_match_context_copy(regex_.limits_.get()));
+    stack_.reset(pcre2_jit_stack_create(kJitStackBytes / 16, kJitStackBytes, nullptr));
+    if (own_context_ && stack_) pcre2_jit_stack_assign(own_context_.get(), nullptr, stack_.get());
   }
 
-  const SplitRegex& regex;
-  std::unique_ptr<pcre2_match_data, Free> data;
-  std::unique_ptr<pcre2_jit_stack, Free> stack;
-  std::unique_ptr<pcre2_match_context, Free> own_context;
+  const SplitRegex& regex_;
+  std::unique_ptr<pcre2_match_data, Free> data_;
+  std::unique_ptr<pcre2_jit_stack, Free> stack_;
+  std::unique_ptr<pcre2_match_context, Free> own_context_;
 };
 
 Result<SplitRegex> SplitRegex::compile(std::string_view pattern) {

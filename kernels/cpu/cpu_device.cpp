@@ -21,6 +21,17 @@ int available_cores() {
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
+#if defined(__x86_64__)
+bool has_f16c() {
+#if defined(__clang__)
+  // Clang 14 does not know the name. Every CPU with AVX2 has F16C, which is older.
+  return __builtin_cpu_supports("avx2");
+#else
+  return __builtin_cpu_supports("f16c");
+#endif
+}
+#endif
+
 bool cpu_has(CpuIsa isa) {
 #if defined(__x86_64__)
   switch (isa) {
@@ -28,8 +39,7 @@ bool cpu_has(CpuIsa isa) {
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
     case CpuIsa::kAvx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-             __builtin_cpu_supports("f16c");
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     default:
       return true;
   }

@@ -4,8 +4,8 @@
 namespace levin::kernels {
 
 const Ops& avx2_ops() {
-  static const Ops table = make_table("avx2");
-  return table;
+  static const Ops kTable = make_table("avx2");
+  return kTable;
 }
 
 }  // namespace levin::kernels

@@ -4,8 +4,8 @@
 namespace levin::kernels {
 
 const Ops& avx512_ops() {
-  static const Ops table = make_table("avx512");
-  return table;
+  static const Ops kTable = make_table("avx512");
+  return kTable;
 }
 
 }  // namespace levin::kernels

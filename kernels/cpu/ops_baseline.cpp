@@ -4,8 +4,8 @@
 namespace levin::kernels {
 
 const Ops& baseline_ops() {
-  static const Ops table = make_table("baseline");
-  return table;
+  static const Ops kTable = make_table("baseline");
+  return kTable;
 }
 
 }  // namespace levin::kernels

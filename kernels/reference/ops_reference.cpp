@@ -225,7 +225,7 @@ double slope_of(const LightningArgs& args, int64_t head) {
 }  // namespace
 
 const Ops& reference_ops() {
-  static const Ops table = [] {
+  static const Ops kTable = [] {
     Ops ops;
     ops.name = "reference";
     ops.embed = embed;
@@ -244,7 +244,7 @@ const Ops& reference_ops() {
     ops.mix_shared = mix_shared;
     return ops;
   }();
-  return table;
+  return kTable;
 }
 
 void lightning_attention_recurrent(const LightningArgs& args) {

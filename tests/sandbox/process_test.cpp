@@ -12,9 +12,9 @@ namespace {
 class ProcessTest : public SandboxTest, public testing::WithParamInterface<Profile> {
  protected:
   void SetUp() override {
-    static const std::string missing = missing_layer();
-    if (GetParam() != Profile::kOff && !missing.empty()) {
-      GTEST_SKIP() << "no sandbox on this machine: " << missing;
+    static const std::string kMissing = missing_layer();
+    if (GetParam() != Profile::kOff && !kMissing.empty()) {
+      GTEST_SKIP() << "no sandbox on this machine: " << kMissing;
     }
     SandboxTest::SetUp();
   }

@@ -117,8 +117,8 @@ class IsolationTest : public SandboxTest {
   void SetUp() override {
     // The child of the test that switches isolation off must not skip.
     const bool nested = std::getenv("LEVIN_TEST_NESTED") != nullptr;
-    static const std::string missing = nested ? "" : missing_layer();
-    if (!missing.empty()) GTEST_SKIP() << "no sandbox on this machine: " << missing;
+    static const std::string kMissing = nested ? "" : missing_layer();
+    if (!kMissing.empty()) GTEST_SKIP() << "no sandbox on this machine: " << kMissing;
     SandboxTest::SetUp();
   }
 };
