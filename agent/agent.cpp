@@ -118,16 +118,18 @@ Result<void> Agent::record_reply(int step, const Reply& reply) {
 
 // Runs the calls and appends their results as one tool turn, after the end of the reply.
 Result<void> Agent::answer_calls(int step, const Reply& reply, const Generated& generated) {
-  const std::vector<engine::ToolResultText> results = calls_.run(reply, step);
+  const std::vector<CallResult> results = calls_.run(reply, step);
+  std::vector<engine::ToolResultText> texts;
   usage_.tool_calls = calls_.num_calls();
   for (size_t index = 0; index < results.size(); ++index) {
-    const engine::ToolResultText& one = results[index];
-    TRY(transcript_.append(ResultRecord{step, static_cast<int>(index), one.name, one.text,
-                                        one.text.rfind("E_", 0) == 0}));
+    const auto& [text, failed] = results[index];
+    TRY(transcript_.append(
+        ResultRecord{step, static_cast<int>(index), text.name, text.text, failed}));
+    texts.push_back(text);
   }
   TRY(append(step, writer_.assistant_end(generated.finish == FinishReason::kStop),
              TokensRecord::Source::kPrefilled));
-  TRY(append(step, writer_.tool_turn(results), TokensRecord::Source::kPrefilled));
+  TRY(append(step, writer_.tool_turn(texts), TokensRecord::Source::kPrefilled));
   return transcript_.sync();
 }
 
