@@ -94,14 +94,19 @@ Result<Generated> Agent::reply(int step, Reply* reply) {
   prefill_seconds_ += generated->first_token_seconds;
   decode_seconds_ += generated->seconds;
   const std::vector<engine::TokenId> sampled(log.begin() + log_before, log.end());
-  TRY(transcript_.append(TokensRecord{step, TokensRecord::Source::kSampled, sampled}));
-  TRY(record_reply(step, *reply));
-  TRY(transcript_.append(StateRecord{step, state.reused, state.prefilled, state.generated}));
+  Result<void> recorded = record_reply(step, *reply, sampled);
+  if (recorded)
+    recorded =
+        transcript_.append(StateRecord{step, state.reused, state.prefilled, state.generated});
+  // After the record, which a listener may read, and also when there was no room for it.
   events_.on_event(state);
+  TRY(recorded);
   return generated;
 }
 
-Result<void> Agent::record_reply(int step, const Reply& reply) {
+Result<void> Agent::record_reply(int step, const Reply& reply,
+                                 const std::vector<engine::TokenId>& sampled) {
+  TRY(transcript_.append(TokensRecord{step, TokensRecord::Source::kSampled, sampled}));
   if (!reply.reasoning.empty()) {
     TRY(transcript_.append(MessageRecord{step, MessageRecord::Role::kReasoning, reply.reasoning}));
   }
