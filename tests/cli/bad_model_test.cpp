@@ -118,7 +118,7 @@ TEST_F(BadModelTest, MoreTokenIdsThanTheModelHas) {
     token["content"] = "<one_too_many>";
     file["added_tokens"].push_back(token);
   });
-  expect_refused({"2049", "2048"});
+  expect_refused({"ids up to 2048", "vocabulary has 2048"});
 }
 
 TEST_F(BadModelTest, ATokenizerWithoutTheMarkers) {

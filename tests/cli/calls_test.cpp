@@ -41,7 +41,7 @@ TEST_F(CallsTest, CallsOfOneReplySeeEachOthersEffects) {
   const Told told = run_script({block({call("write", {{"path", "n"}, {"content", "1\n"}}),
                                        bash("cat n"), call("read", {{"path", "n"}})}),
                                 "Done."});
-  EXPECT_EQ(told.results(), (std::vector<std::string>{"wrote n (1 line)", "exit 0\n1",
+  EXPECT_EQ(told.results(), (std::vector<std::string>{"wrote n (1 lines)", "exit 0\n1",
                                                       "n (lines 1-1 of 1)\n1\t1"}));
 }
 
@@ -169,7 +169,8 @@ TEST_F(CallsTest, AFileNamedLikeAnErrorIsNoFailure) {
   write_text(repository_ / "E_x.txt", "text\n");
   const Told told = run_script({block({call("read", {{"path", "E_x.txt"}})}), "Done."});
   for (const Json& record : told.records) {
-    if (record["type"] == "result") EXPECT_EQ(record["failed"], false) << record;
+    if (record["type"] != "result") continue;
+    EXPECT_EQ(record["failed"], false) << record;
   }
 }
 

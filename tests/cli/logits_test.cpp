@@ -41,9 +41,9 @@ class LogitsTest : public CliTest {
   void check(const std::string& name, int chunk) {
     const fs::path golden = fs::path(LEVIN_SOURCE_DIR) / "tests/golden/minimax_m1" / name;
     const std::string out = (root_ / "out.safetensors").string();
-    const test::ProgramRun run =
-        levin({"debug", "logits", "--model", golden.string(), "--input",
-               (golden / "input.json").string(), "--out", out, "--chunk", std::to_string(chunk)});
+    const test::ProgramRun run = levin({"debug", "logits", "--model", golden.string(), "--input",
+                                        (golden / "input.json").string(), "--out", out, "--chunk",
+                                        std::to_string(chunk), "--threads", "1"});
     ASSERT_EQ(run.exit_code, 0) << run.err;
     const auto expected = SafeTensors::open_file((golden / "expected.safetensors").string());
     const auto found = SafeTensors::open_file(out);
