@@ -112,14 +112,19 @@ Result<Generated> Agent::reply(int step, Reply* reply) {
   prefill_seconds_ += generated->first_token_seconds;
   decode_seconds_ += generated->seconds;
   const std::vector<engine::TokenId> sampled(log.begin() + log_before, log.end());
-  TRY(transcript_.append(TokensRecord{step, TokensRecord::Source::kSampled, sampled}));
-  TRY(record_reply(step, *reply));
-  TRY(transcript_.append(StateRecord{step, state.reused, state.prefilled, state.generated}));
+  Result<void> recorded = record_reply(step, *reply, sampled);
+  if (recorded)
+    recorded =
+        transcript_.append(StateRecord{step, state.reused, state.prefilled, state.generated});
+  // After the record, which a listener may read, and also when there was no room for it.
   events_.on_event(state);
+  TRY(recorded);
   return generated;
 }
 
-Result<void> Agent::record_reply(int step, const Reply& reply) {
+Result<void> Agent::record_reply(int step, const Reply& reply,
+                                 const std::vector<engine::TokenId>& sampled) {
+  TRY(transcript_.append(TokensRecord{step, TokensRecord::Source::kSampled, sampled}));
   if (!reply.reasoning.empty()) {
     TRY(transcript_.append(MessageRecord{step, MessageRecord::Role::kReasoning, reply.reasoning}));
   }
@@ -136,15 +141,17 @@ Result<void> Agent::record_reply(int step, const Reply& reply) {
 
 // Runs the calls and appends their results as one tool turn, after the end of the reply.
 Result<void> Agent::answer_calls(int step, const Reply& reply, const Generated& generated) {
-  const std::vector<engine::ToolResultText> results = calls_.run(reply, step);
+  const std::vector<CallResult> results = calls_.run(reply, step);
+  std::vector<engine::ToolResultText> texts;
   usage_.tool_calls = calls_.num_calls();
   for (size_t index = 0; index < results.size(); ++index) {
-    const engine::ToolResultText& one = results[index];
-    TRY(transcript_.append(ResultRecord{step, static_cast<int>(index), one.name, one.text,
-                                        one.text.rfind("E_", 0) == 0}));
+    const auto& [text, failed] = results[index];
+    TRY(transcript_.append(
+        ResultRecord{step, static_cast<int>(index), text.name, text.text, failed}));
+    texts.push_back(text);
   }
   TRY(append(step, writer_.assistant_end(generated.finish == FinishReason::kStop)));
-  TRY(append(step, writer_.tool_turn(results)));
+  TRY(append(step, writer_.tool_turn(texts)));
   return transcript_.sync();
 }
 

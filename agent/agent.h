@@ -67,7 +67,8 @@ class Agent {
   Result<Generated> reply(int step, Reply* reply);
   // Extends the log by tokens that were not sampled, and records them.
   Result<void> append(int step, const std::vector<engine::TokenId>& ids);
-  Result<void> record_reply(int step, const Reply& reply);
+  Result<void> record_reply(int step, const Reply& reply,
+                            const std::vector<engine::TokenId>& sampled);
   Result<void> answer_calls(int step, const Reply& reply, const Generated& generated);
 
   ModelClient& client_;

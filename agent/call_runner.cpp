@@ -20,8 +20,8 @@ std::string command_of(const ToolCall& call) {
 CommandItem::Status status_of(const tools::ToolResult& result) {
   if (result.text.rfind("E_TIMEOUT", 0) == 0) return CommandItem::Status::kTimeout;
   if (result.text.rfind("E_DENIED", 0) == 0) return CommandItem::Status::kDenied;
-  return result.failed || result.exit_code != 0 ? CommandItem::Status::kFailed
-                                                : CommandItem::Status::kCompleted;
+  // Whatever its exit code: it ran to its end.
+  return result.failed ? CommandItem::Status::kFailed : CommandItem::Status::kCompleted;
 }
 
 // A command's output as the model sees it: the result without its first line.
@@ -49,6 +49,12 @@ tools::ToolResult CallRunner::run_command(const ToolCall& call, const std::strin
   if (!result.is_command) done.output = result.text;
   item.body = std::move(done);
   events_.on_event(ItemCompleted{step, std::move(item)});
+  for (const std::string& path : result.protected_changes) {
+    events_.on_event(Warning{
+        step, fmt::format("the command made or changed {}; git, editors or other programs may act "
+                          "on it outside of the sandbox: look at it first",
+                          path)});
+  }
   return result;
 }
 
@@ -65,36 +71,39 @@ void CallRunner::report(const ToolCall& call, const tools::ToolResult& result, i
   events_.on_event(ItemCompleted{step, Item{ids_.next(), std::move(item)}});
 }
 
-std::string CallRunner::told_about_loops(const ToolCall& call, std::string text) {
-  std::string key = call.name + '\0' + call.arguments + '\0' + text;
+void CallRunner::tell_about_loops(const ToolCall& call, tools::ToolResult& result) {
+  std::string key = call.name + '\0' + call.arguments + '\0' + result.text;
   equal_calls_ = key == last_call_ ? equal_calls_ + 1 : 1;
   last_call_ = std::move(key);
-  if (equal_calls_ < kEqualCallsMax) return text;
-  return fmt::format("E_LOOP same call and result {} times. Change something or finish.",
-                     equal_calls_);
+  if (equal_calls_ < kEqualCallsMax) return;
+  result.failed = true;
+  result.text = fmt::format("E_LOOP same call and result {} times. Change something or finish.",
+                            equal_calls_);
 }
 
-engine::ToolResultText CallRunner::run_one(const ToolCall& call, int step) {
+CallResult CallRunner::run_one(const ToolCall& call, int step) {
   ++num_calls_;
   const std::string command = call.name == "bash" ? command_of(call) : "";
   tools::ToolResult result;
   if (!command.empty()) {
     result = run_command(call, command, step);
+    tell_about_loops(call, result);
   } else {
     result = registry_.call(call.name, call.arguments, context_);
+    tell_about_loops(call, result);
     report(call, result, step);
   }
-  return {call.name, told_about_loops(call, std::move(result.text))};
+  return {{call.name, std::move(result.text)}, result.failed};
 }
 
-std::vector<engine::ToolResultText> CallRunner::run(const Reply& reply, int step) {
-  std::vector<engine::ToolResultText> results;
+std::vector<CallResult> CallRunner::run(const Reply& reply, int step) {
+  std::vector<CallResult> results;
   const auto refuse = [&](const std::string& name, const std::string& arguments,
                           const std::string& text) {
     ++num_calls_;
     ToolItem item{name, arguments, text, true};
     events_.on_event(ItemCompleted{step, Item{ids_.next(), std::move(item)}});
-    results.push_back({name, text});
+    results.push_back({{name, text}, true});
   };
   size_t problem = 0;
   for (size_t index = 0; index <= reply.calls.size(); ++index) {

@@ -16,6 +16,12 @@ namespace levin::agent {
 // After so many equal calls with equal results in a row the model is told so.
 constexpr int kEqualCallsMax = 3;
 
+// What the model is told about one call.
+struct CallResult {
+  engine::ToolResultText text;
+  bool failed = false;  // The text begins with an E_ code.
+};
+
 class CallRunner {
  public:
   CallRunner(const tools::Registry& registry, tools::ToolContext& context, EventSink& events,
@@ -24,16 +30,17 @@ class CallRunner {
 
   // One result per call or malformed call, in the order of the reply. A cut call is answered, never
   // run.
-  std::vector<engine::ToolResultText> run(const Reply& reply, int step);
+  std::vector<CallResult> run(const Reply& reply, int step);
 
   // Files that tools wrote, relative to the workspace.
   const std::set<std::string>& changed_files() const { return changed_; }
   int num_calls() const { return num_calls_; }
 
  private:
-  engine::ToolResultText run_one(const ToolCall& call, int step);
+  CallResult run_one(const ToolCall& call, int step);
   tools::ToolResult run_command(const ToolCall& call, const std::string& command, int step);
-  std::string told_about_loops(const ToolCall& call, std::string text);
+  // A model that repeats itself is told so instead of the result.
+  void tell_about_loops(const ToolCall& call, tools::ToolResult& result);
   void report(const ToolCall& call, const tools::ToolResult& result, int step);
 
   const tools::Registry& registry_;

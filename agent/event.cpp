@@ -116,6 +116,10 @@ struct EventBody {
                 {"file", utf8_sanitize(event.file)},
                 {"reason", utf8_sanitize(event.reason)}};
   }
+  Json operator()(const Warning& event) const {
+    return Json{
+        {"type", "warning"}, {"step", event.step}, {"message", utf8_sanitize(event.message)}};
+  }
   Json operator()(const RunCompleted& event) const {
     return Json{{"type", "run.completed"}, {"usage", usage_json(event.usage)}};
   }

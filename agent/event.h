@@ -74,6 +74,12 @@ struct StateRefused {
   std::string reason;
 };
 
+// Something that the user should know and the model need not.
+struct Warning {
+  int step = 0;
+  std::string message;
+};
+
 // Totals of a run.
 struct Usage {
   int64_t reused = 0;
@@ -96,7 +102,7 @@ struct RunFailed {
 };
 
 using Event = std::variant<ThreadStarted, TurnStarted, ItemStarted, ItemUpdated, ItemCompleted,
-                           StepState, StateRefused, RunCompleted, RunFailed>;
+                           StepState, StateRefused, Warning, RunCompleted, RunFailed>;
 
 nlohmann::ordered_json to_json(const Event& event);
 

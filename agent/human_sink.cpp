@@ -113,6 +113,12 @@ void HumanSink::show(const ItemCompleted& event) {
   std::visit([&](const auto& body) { complete(event.item, body); }, event.item.body);
 }
 
+void HumanSink::show(const Warning& event) {
+  begin_block(Block::kLine);
+  styled(Style::kRed, "! " + one_line(event.message));
+  out_ << '\n';
+}
+
 void HumanSink::show(const RunCompleted& event) {
   begin_block(Block::kOutput);
   styled(Style::kGreen, "✓ done");

@@ -51,6 +51,7 @@ class HumanSink final : public EventSink {
   void show(const StepState&) {}
   // The loop tells this one on stderr, in both output modes.
   void show(const StateRefused&) {}
+  void show(const Warning& event);
   void show(const RunCompleted& event);
   void show(const RunFailed& event);
 

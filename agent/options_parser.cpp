@@ -21,6 +21,24 @@ const std::map<std::string, sandbox::Profile> kSandboxNames = {
 // What the parsed command line does.
 using Action = std::function<int()>;
 
+// CLI::Range lets "nan" pass, since no comparison with it is true.
+CLI::Validator real_range(double least, double most) {
+  const std::string range = CLI::detail::to_string(least) + " to " + CLI::detail::to_string(most);
+  return CLI::Validator(
+      [=](const std::string& text) {
+        double value = 0;
+        const bool is_number = CLI::detail::lexical_cast(text, value);
+        if (is_number && value >= least && value <= most) return std::string();
+        return "expected a number from " + range + ", found " + text;
+      },
+      "FLOAT in [" + range + "]");
+}
+
+// CLI11 reads "-1" as the largest unsigned number.
+std::string refuse_sign(const std::string& text) {
+  return text.starts_with('-') ? "expected a whole number of 0 or more, found " + text : "";
+}
+
 void add_sandbox_option(CLI::App& app, sandbox::Profile* profile) {
   app.add_option("--sandbox", *profile, "What commands may do: read-only, workspace or off")
       ->transform(CLI::CheckedTransformer(kSandboxNames))
@@ -39,13 +57,13 @@ void add_run_options(CLI::App* app, RunOptions& options) {
   app->add_option("--think-budget", options.think_tokens_max,
                   "Reasoning tokens per reply, then it is closed")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
-  app->add_option("--seed", options.seed, "Seed of sampling [drawn]");
+  app->add_option("--seed", options.seed, "Seed of sampling [drawn]")->check(refuse_sign);
   app->add_option("--temperature", options.temperature, "0 is greedy [the model's]")
-      ->check(CLI::Range(0.0, 5.0));
-  app->add_option("--top-p", options.top_p, "[the model's]")->check(CLI::Range(0.0, 1.0));
+      ->check(real_range(0, 5));
+  app->add_option("--top-p", options.top_p, "[the model's]")->check(real_range(0, 1));
   app->add_option("--top-k", options.top_k, "0: all")->check(CLI::Range(0, 1 << 24));
   app->add_option("--min-p", options.min_p, "Share of the best token's probability")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(real_range(0, 1));
   app->add_option("--stop", options.stop_strings, "End a reply at this text (may be repeated)");
   app->add_option("--threads", options.model.num_threads, "CPU threads [one per core]")
       ->check(CLI::Range(1, 1024));
@@ -166,7 +184,8 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
     action = [&] { return debug_render(options.chat_template, std::cin, std::cout, std::cerr); };
   });
   CLI::App* parse = app->add_subcommand("parse", "A model reply on stdin -> its parts as JSON");
-  parse->add_option("--chunk", options.chunk_bytes, "Bytes fed at a time; 0: all");
+  parse->add_option("--chunk", options.chunk_bytes, "Bytes fed at a time; 0: all")
+      ->check(refuse_sign);
   parse->callback(
       [&] { action = [&] { return debug_parse(options.chunk_bytes, std::cin, std::cout); }; });
 }
@@ -193,6 +212,13 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   app.add_subcommand("doctor",
                      "What this machine offers, with the reason where something is missing")
       ->callback([&] { action = [] { return command_doctor(); }; });
+  // CLI11 would only say that a subcommand is required.
+  const auto is_named = [&](const CLI::App* command) { return command->check_name(argv[1]); };
+  if (argc > 1 && argv[1][0] != '-' && argv[1][0] != '\0' &&
+      app.get_subcommands(is_named).empty()) {
+    std::cerr << "levin: no command \"" << argv[1] << "\"; levin --help lists them" << std::endl;
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,5 +1,6 @@
 #include "agent/request.h"
 
+#include <algorithm>
 #include <istream>
 #include <iterator>
 
@@ -16,7 +17,10 @@ constexpr size_t kAgentsBytesMax = 16 << 10;
 std::string agents_text(const std::string& workspace) {
   Result<std::string> text = read_file(workspace + "/AGENTS.md", kRequestBytesMax);
   if (!text || text->empty()) return "";
-  std::string cut = utf8_sanitize(text->substr(0, kAgentsBytesMax));
+  size_t end = std::min(text->size(), kAgentsBytesMax);
+  // Not inside a character: its later bytes are 10xxxxxx.
+  while (end > 0 && end < text->size() && ((*text)[end] & 0xC0) == 0x80) --end;
+  std::string cut = utf8_sanitize(std::string_view(*text).substr(0, end));
   if (text->size() > kAgentsBytesMax) cut += "\n[AGENTS.md goes on; read it for the rest]";
   return "Instructions of this repository (AGENTS.md):\n" + cut + "\n\n";
 }

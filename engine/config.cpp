@@ -191,6 +191,12 @@ Result<ModelConfig> parse_config(const std::string& json_text, const std::string
   if (object.contains("architectures") && object.at("architectures").is_array() &&
       !object.at("architectures").empty() && object.at("architectures")[0].is_string()) {
     config.architecture = object.at("architectures")[0].get<std::string>();
+    if (!config.architecture.starts_with("MiniMax")) {
+      return Error(ErrorCode::kUnsupported,
+                   fmt::format("{}: architecture '{}'; this engine computes those of the MiniMax "
+                               "family, such as MiniMaxM1ForCausalLM",
+                               file_name, config.architecture));
+    }
   }
   return config;
 }

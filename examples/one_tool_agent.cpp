@@ -12,6 +12,7 @@
 #include "agent/agent.h"
 #include "agent/human_sink.h"
 #include "agent/script_model.h"
+#include "agent/session_start.h"
 #include "tools/registry.h"
 #include "tools/workspace.h"
 
@@ -53,7 +54,9 @@ Result<agent::Outcome> run(const std::string& folder, const std::string& script,
                                 R"({"path": {"type": "string"}}, "required": ["path"]}})"};
   agent::HumanSink sink(std::cout, {});
   agent::Agent loop(*model, writer, registry, context, sink, transcript, options);
-  return loop.run(request);
+  // No stored states: the key is empty.
+  TRY(agent::start_log({*model, writer, transcript, options.profile, "", "", ""}, request, sink));
+  return loop.run();
 }
 
 }  // namespace

@@ -75,6 +75,7 @@ ToolResult command_result(const sandbox::ExitReport& report, const std::string& 
   result.is_command = true;
   result.exit_code = report.ended_by == sandbox::EndedBy::kExit ? report.exit_code : -1;
   result.wall_ms = report.wall_ms;
+  result.protected_changes = report.protected_changes;
   result.text = first_line(report, timeout_s);
   result.failed = result.text.starts_with("E_");
   std::string_view body = shown;

@@ -32,6 +32,7 @@ struct ToolResult {
   bool is_command = false;
   int exit_code = 0;  // -1 when it did not end by itself.
   int64_t wall_ms = 0;
+  std::vector<std::string> protected_changes;  // As in sandbox::ExitReport: for the user.
 };
 
 inline ToolResult failure(std::string text) {
