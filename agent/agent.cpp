@@ -18,10 +18,12 @@ bool ends_with(const std::vector<engine::TokenId>& log, const std::vector<engine
   return log.size() >= tail.size() && std::equal(tail.rbegin(), tail.rend(), log.rbegin());
 }
 
-Outcome failure_of(const Error& error, const ModelClient& client) {
-  if (error.code() == ErrorCode::kLimit) return {ExitCode::kLimit, "context", error.message()};
-  if (client.exhausted()) return {ExitCode::kFailed, "script_end", error.message()};
+}  // namespace
+
+Outcome failure_of(const Error& error) {
   switch (error.code()) {
+    case ErrorCode::kLimit:
+      return {ExitCode::kLimit, "context", error.message()};
     case ErrorCode::kIo:
       return {ExitCode::kFailed, "io", error.message()};
     default:
@@ -29,19 +31,22 @@ Outcome failure_of(const Error& error, const ModelClient& client) {
   }
 }
 
-}  // namespace
-
 Outcome Agent::run() {
   log_at_reply_ = options_.tokens_reused;
   Result<Outcome> outcome = loop();
-  return outcome ? *std::move(outcome) : failure_of(outcome.error(), client_);
+  if (outcome) return *std::move(outcome);
+  const bool is_cut = outcome.error().code() == ErrorCode::kLimit;
+  if (!is_cut && client_.exhausted()) {
+    return {ExitCode::kFailed, "script_end", outcome.error().message()};
+  }
+  return failure_of(outcome.error());
 }
 
 // Takes the reply back out of the log, so that a continued session samples it anew.
 Outcome Agent::broken_reply(ExitCode code, const std::string& reason, const std::string& message) {
   Result<void> cut = client_.rewind(log_before_reply_);
   if (cut) cut = transcript_.append(CutRecord{static_cast<size_t>(log_before_reply_)});
-  if (!cut) return failure_of(cut.error(), client_);
+  if (!cut) return failure_of(cut.error());
   return Outcome{code, reason, message};
 }
 

@@ -41,6 +41,9 @@ struct Outcome {
   std::string message;  // For a person.
 };
 
+// A full context is a limit, a full disk "io", all else "error".
+Outcome failure_of(const Error& error);
+
 // Borrows all its parts; they outlive it. One thread.
 class Agent {
  public:

@@ -217,7 +217,7 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   const Result<int64_t> reused =
       parts.continuation ? continue_log(log_start, *parts.continuation, parts.task, events)
                          : start_log(log_start, parts.task, events);
-  if (!reused) return {ExitCode::kFailed, "error", reused.error().message()};
+  if (!reused) return failure_of(reused.error());
   agent_options.tokens_reused = *reused;
   if (parts.continuation) agent_options.first_step = parts.continuation->last_step + 1;
   Agent agent(*parts.model.client, *parts.writer, registry, tools, events, *parts.transcript,

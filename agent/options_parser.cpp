@@ -64,7 +64,8 @@ void add_run_options(CLI::App* app, RunOptions& options) {
   app->add_option("--top-k", options.top_k, "0: all")->check(CLI::Range(0, 1 << 24));
   app->add_option("--min-p", options.min_p, "Share of the best token's probability")
       ->check(real_range(0, 1));
-  app->add_option("--stop", options.stop_strings, "End a reply at this text (may be repeated)");
+  app->add_option("--stop", options.stop_strings, "End a reply at this text (may be repeated)")
+      ->allow_extra_args(false);
   app->add_option("--threads", options.model.num_threads, "CPU threads [one per core]")
       ->check(CLI::Range(1, 1024));
   app->add_option("--isa", options.model.isa,

@@ -109,6 +109,7 @@ void load_attention(TensorSource& source, const ModelConfig& config, const std::
     weights->lightning.output_gate = source.matrix(name + "output_gate.weight", wide, hidden);
     weights->lightning.out = source.matrix(name + "out_proj.weight", hidden, wide);
     weights->lightning.norm = source.vector(name + "norm.weight", wide);
+    if (!source.result()) return;  // A wrong config may claim millions of heads.
     for (const float rate : slope_rates(config, layer)) {
       for (int64_t i = 0; i <= kernels::kLightningBlock; ++i) {
         const double power = std::exp(-double{rate} * static_cast<double>(i));
