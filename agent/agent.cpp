@@ -56,9 +56,18 @@ Result<Outcome> Agent::loop(const std::string& user_text) {
       if (reply.content.find_first_not_of(" \t\r\n") == std::string::npos) {
         return Outcome{ExitCode::kFailed, "empty_reply", "the model ended without an answer"};
       }
-      return Outcome{ExitCode::kDone, "", ""};
+      const ReplyEdits edits = find_reply_edits(reply.content);
+      if (edits.groups.empty()) {
+        std::string refused;
+        if (edits.page) refused = write_page(step, *edits.page);
+        if (refused.empty()) return Outcome{ExitCode::kDone, "", ""};
+        TRY(append_results(step, {{"write", refused}}, generated));
+      } else {
+        TRY(append_results(step, calls_.run_edits(edits.groups, step), generated));
+      }
+    } else {
+      TRY(append_results(step, calls_.run(reply, step), generated));
     }
-    TRY(answer_calls(step, reply, generated));
     if (options_.generate.interrupted != nullptr && options_.generate.interrupted->load()) {
       return Outcome{ExitCode::kInterrupted, "interrupted", "stopped by the user"};
     }
@@ -72,6 +81,12 @@ Result<void> Agent::append(int step, const std::vector<engine::TokenId>& ids,
                            TokensRecord::Source source) {
   TRY(client_.append(ids));
   return transcript_.append(TokensRecord{step, source, ids});
+}
+
+std::string Agent::write_page(int step, const HtmlPage& page) {
+  const tools::ToolResult result = calls_.write_page(page, step);
+  usage_.tool_calls = calls_.num_calls();
+  return result.failed ? result.text : "";
 }
 
 // Samples one reply; its events, figures and records are out when this returns.
@@ -116,9 +131,8 @@ Result<void> Agent::record_reply(int step, const Reply& reply) {
   return {};
 }
 
-// Runs the calls and appends their results as one tool turn, after the end of the reply.
-Result<void> Agent::answer_calls(int step, const Reply& reply, const Generated& generated) {
-  const std::vector<engine::ToolResultText> results = calls_.run(reply, step);
+Result<void> Agent::append_results(int step, const std::vector<engine::ToolResultText>& results,
+                                   const Generated& generated) {
   usage_.tool_calls = calls_.num_calls();
   for (size_t index = 0; index < results.size(); ++index) {
     const engine::ToolResultText& one = results[index];
