@@ -59,7 +59,7 @@ class ReplyEditsRun : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(base_); }
   void put(const std::string& path, const std::string& text) {
-    ASSERT_TRUE(write_file(base_ + "/work/" + path, text));
+    ASSERT_TRUE(write_file_atomic(base_ + "/work/" + path, text));
   }
   std::string get(const std::string& path) {
     const Result<std::string> text = read_file(base_ + "/work/" + path);
@@ -74,7 +74,7 @@ class ReplyEditsRun : public testing::Test {
   std::string run(const std::vector<std::string>& replies) {
     std::string script;
     for (const std::string& text : replies) script += nlohmann::json{{"text", text}}.dump() + "\n";
-    EXPECT_TRUE(write_file(base_ + "/s.jsonl", script));
+    EXPECT_TRUE(write_file_atomic(base_ + "/s.jsonl", script));
     auto tokenizer = engine::Tokenizer::load(LEVIN_SOURCE_DIR
                                              "/tests/golden/tokenizer/mini_o200k/tokenizer.json");
     EXPECT_TRUE(tokenizer);
