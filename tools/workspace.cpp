@@ -186,9 +186,13 @@ Result<std::vector<FolderEntry>> Workspace::list_folder(const Place& folder) con
   while (const dirent* entry = ::readdir(stream.get())) {
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
+    if (entry->d_type != DT_UNKNOWN) {
+      entries.push_back({name, entry->d_type == DT_DIR, entry->d_type == DT_REG});
+      continue;
+    }
     struct stat status {};
     if (::fstatat(folder.entry.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    entries.push_back({name, S_ISDIR(status.st_mode)});
+    entries.push_back({name, S_ISDIR(status.st_mode), S_ISREG(status.st_mode)});
   }
   std::sort(entries.begin(), entries.end(),
             [](const FolderEntry& a, const FolderEntry& b) { return a.name < b.name; });

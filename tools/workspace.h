@@ -24,6 +24,7 @@ struct FileData {
 struct FolderEntry {
   std::string name;
   bool is_folder = false;
+  bool is_file = false;  // A regular one; a link is neither.
 };
 
 enum class Stored { kWritten, kChangedMeanwhile };
