@@ -75,9 +75,18 @@ Result<Outcome> Agent::loop() {
       if (reply.content.find_first_not_of(" \t\r\n") == std::string::npos) {
         return Outcome{ExitCode::kFailed, "empty_reply", "the model ended without an answer"};
       }
-      return Outcome{ExitCode::kDone, "", ""};
+      const ReplyEdits edits = find_reply_edits(reply.content);
+      if (edits.groups.empty()) {
+        std::string refused;
+        if (edits.page) refused = write_page(step, *edits.page);
+        if (refused.empty()) return Outcome{ExitCode::kDone, "", ""};
+        TRY(append_results(step, {CallResult{{"write", refused}, true}}, generated));
+      } else {
+        TRY(append_results(step, calls_.run_edits(edits.groups, step), generated));
+      }
+    } else {
+      TRY(append_results(step, calls_.run(reply, step), generated));
     }
-    TRY(answer_calls(step, reply, generated));
     if (interrupted()) return Outcome{ExitCode::kInterrupted, "interrupted", "stopped by the user"};
   }
   return Outcome{
@@ -88,6 +97,12 @@ Result<Outcome> Agent::loop() {
 Result<void> Agent::append(int step, const std::vector<engine::TokenId>& ids) {
   TRY(client_.append(ids));
   return transcript_.append(TokensRecord{step, TokensRecord::Source::kPrefilled, ids});
+}
+
+std::string Agent::write_page(int step, const HtmlPage& page) {
+  const tools::ToolResult result = calls_.write_page(page, step);
+  usage_.tool_calls = calls_.num_calls();
+  return result.failed ? result.text : "";
 }
 
 // Samples one reply; its events, figures and records are out when this returns.
@@ -144,9 +159,8 @@ Result<void> Agent::record_reply(int step, const Reply& reply,
   return {};
 }
 
-// Runs the calls and appends their results as one tool turn, after the end of the reply.
-Result<void> Agent::answer_calls(int step, const Reply& reply, const Generated& generated) {
-  const std::vector<CallResult> results = calls_.run(reply, step);
+Result<void> Agent::append_results(int step, const std::vector<CallResult>& results,
+                                   const Generated& generated) {
   std::vector<engine::ToolResultText> texts;
   usage_.tool_calls = calls_.num_calls();
   for (size_t index = 0; index < results.size(); ++index) {

@@ -72,7 +72,11 @@ class Agent {
   Result<void> append(int step, const std::vector<engine::TokenId>& ids);
   Result<void> record_reply(int step, const Reply& reply,
                             const std::vector<engine::TokenId>& sampled);
-  Result<void> answer_calls(int step, const Reply& reply, const Generated& generated);
+  // Appends the results of a reply's calls as one tool turn, after the end of the reply.
+  Result<void> append_results(int step, const std::vector<CallResult>& results,
+                              const Generated& generated);
+  // Writes a reply that is a page; the E_ text when it may not be written, which the model is told.
+  std::string write_page(int step, const HtmlPage& page);
 
   ModelClient& client_;
   const engine::PromptWriter& writer_;

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/unified_diff.h"
+#include "tools/patch_apply.h"
+#include "tools/workspace.h"
 
 namespace levin::agent {
 namespace {
@@ -61,8 +63,11 @@ tools::ToolResult CallRunner::run_command(const ToolCall& call, const std::strin
 void CallRunner::report(const ToolCall& call, const tools::ToolResult& result, int step) {
   for (const tools::FileChange& change : result.changes) {
     changed_.insert(change.path);
+    if (change.created) made_.insert(change.path);
     FileChangeItem item{change.path,
-                        change.created ? FileChangeItem::Kind::kAdd : FileChangeItem::Kind::kUpdate,
+                        change.created   ? FileChangeItem::Kind::kAdd
+                        : change.deleted ? FileChangeItem::Kind::kDelete
+                                         : FileChangeItem::Kind::kUpdate,
                         unified_diff(change.path, change.before, change.after)};
     events_.on_event(ItemCompleted{step, Item{ids_.next(), std::move(item)}});
   }
@@ -123,6 +128,51 @@ std::vector<CallResult> CallRunner::run(const Reply& reply, int step) {
     results.push_back(run_one(call, step));
   }
   return results;
+}
+
+std::vector<CallResult> CallRunner::run_edits(const std::vector<EditGroup>& groups, int step) {
+  std::vector<CallResult> results;
+  for (const EditGroup& group : groups) {
+    tools::PatchOutcome outcome;
+    if (!group.problem.empty()) {
+      outcome.failed = true;
+      outcome.files.push_back({"", "E_ARGS edit: " + group.problem + ". Nothing was applied."});
+    } else {
+      outcome = tools::apply_operations(group.operations, context_.workspace);
+    }
+    tools::ToolResult changes;
+    changes.changes = std::move(outcome.changes);
+    if (!changes.changes.empty()) report({"edit", "{}"}, changes, step);
+    for (const tools::PatchedFile& file : outcome.files) {
+      ++num_calls_;
+      // Equal failures are told apart by what was asked for.
+      const ToolCall call{"edit", nlohmann::json({{"path", file.path}}).dump()};
+      tools::ToolResult result;
+      result.text = file.text;
+      result.failed = outcome.failed;
+      tell_about_loops(call, result);
+      if (outcome.failed) report(call, result, step);
+      results.push_back({{call.name, std::move(result.text)}, outcome.failed});
+    }
+  }
+  return results;
+}
+
+tools::ToolResult CallRunner::write_page(const HtmlPage& page, int step) {
+  const Result<tools::Place> place = context_.workspace.find(page.path);
+  const nlohmann::json arguments = {{"path", page.path}, {"content", page.content}};
+  const ToolCall call{"write",
+                      arguments.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+  tools::ToolResult result;
+  if (place && place->exists() && made_.count(place->path) == 0) {
+    result = tools::failure("E_PATH " + page.path +
+                            " exists already; call write to replace it, or name another file.");
+  } else {
+    result = registry_.call(call.name, call.arguments, context_);
+  }
+  ++num_calls_;
+  report(call, result, step);
+  return result;
 }
 
 }  // namespace levin::agent

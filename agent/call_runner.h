@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/event_sink.h"
+#include "agent/reply_edits.h"
 #include "agent/reply_parser.h"
 #include "agent/reply_stream.h"
 #include "engine/chat_template.h"
@@ -32,6 +33,12 @@ class CallRunner {
   // run.
   std::vector<CallResult> run(const Reply& reply, int step);
 
+  // Applies the edits of a reply without calls; one result named `edit` per file, in order.
+  std::vector<CallResult> run_edits(const std::vector<EditGroup>& groups, int step);
+
+  // Writes a page that is a whole reply. E_PATH for one that exists and was not made in this run.
+  tools::ToolResult write_page(const HtmlPage& page, int step);
+
   // Files that tools wrote, relative to the workspace.
   const std::set<std::string>& changed_files() const { return changed_; }
   int num_calls() const { return num_calls_; }
@@ -48,6 +55,7 @@ class CallRunner {
   EventSink& events_;
   ItemIds& ids_;
   std::set<std::string> changed_;
+  std::set<std::string> made_;  // Those of them that were not there before.
   int num_calls_ = 0;
   std::string last_call_;  // Name, arguments and result of the last call ...
   int equal_calls_ = 0;    // ... and how often it came in a row.

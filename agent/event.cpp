@@ -52,7 +52,9 @@ struct ItemBody {
   void operator()(const FileChangeItem& item) const {
     out["type"] = "file_change";
     out["path"] = utf8_sanitize(item.path);
-    out["kind"] = item.kind == FileChangeItem::Kind::kAdd ? "add" : "update";
+    out["kind"] = item.kind == FileChangeItem::Kind::kAdd      ? "add"
+                  : item.kind == FileChangeItem::Kind::kDelete ? "delete"
+                                                               : "update";
     out["diff"] = utf8_sanitize(item.diff);
   }
   void operator()(const ToolItem& item) const {

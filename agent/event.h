@@ -26,7 +26,7 @@ struct CommandItem {
   Status status = Status::kRunning;
 };
 struct FileChangeItem {
-  enum class Kind { kAdd, kUpdate };
+  enum class Kind { kAdd, kUpdate, kDelete };
   std::string path;  // Relative to the workspace.
   Kind kind = Kind::kUpdate;
   std::string diff;  // Unified; empty until the change is made.

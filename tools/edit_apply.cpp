@@ -12,13 +12,6 @@ namespace {
 constexpr size_t kManyLinesMax = 100;  // Line numbers named in E_MANY.
 constexpr size_t kLinesBeforeClosest = 4;
 
-struct Span {
-  size_t begin;
-  size_t end;
-  std::string replacement;
-  size_t edit;  // From 0.
-};
-
 std::string line_range(std::string_view content, size_t begin, size_t end) {
   const size_t first = line_number_at(content, begin);
   const size_t last = line_number_at(content, std::max(begin + 1, end) - 1);
@@ -26,48 +19,21 @@ std::string line_range(std::string_view content, size_t begin, size_t end) {
                        : "lines " + std::to_string(first) + '-' + std::to_string(last);
 }
 
-// Where a text that is not only white space occurs, when that is once.
+bool is_word(char c) {
+  return c == '_' || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+// Where a text that is not only white space occurs, when that is once and not as a part of words.
 std::optional<size_t> only_place(std::string_view content, std::string_view text) {
   if (stripped(text).empty()) return std::nullopt;
   const size_t at = content.find(text);
   if (at == std::string_view::npos) return std::nullopt;
   if (content.find(text, at + text.size()) != std::string_view::npos) return std::nullopt;
+  if (at > 0 && is_word(content[at - 1]) && is_word(text.front())) return std::nullopt;
+  const size_t after = at + text.size();
+  if (after < content.size() && is_word(content[after]) && is_word(text.back()))
+    return std::nullopt;
   return at;
-}
-
-std::string done_text(std::string_view content, size_t at) {
-  return "E_DONE new text is already at line " + std::to_string(line_number_at(content, at)) +
-         "; nothing to do.";
-}
-
-std::string no_match_text(std::string_view content, std::string_view old_text,
-                          std::string_view path) {
-  const std::string head = "E_NO_MATCH " + std::string(path) + ": \"old\" not found. ";
-  const ClosestText closest = closest_text(content, old_text);
-  if (closest.percent < 0) return head + "The file is empty; use write.";
-  const std::vector<std::string_view> lines = lines_of(content);
-  const std::vector<std::string_view> shown(
-      lines.begin() + static_cast<std::ptrdiff_t>(closest.first_line) - 1,
-      lines.begin() + static_cast<std::ptrdiff_t>(closest.last_line));
-  const size_t start =
-      closest.first_line > kLinesBeforeClosest + 1 ? closest.first_line - kLinesBeforeClosest : 1;
-  return head + "Closest text (lines " + std::to_string(closest.first_line) + '-' +
-         std::to_string(closest.last_line) + ", " + std::to_string(closest.percent) +
-         " % alike):\n" + numbered(shown, closest.first_line) +
-         "\nCopy it exactly into old, or use read start=" + std::to_string(start) + '.';
-}
-
-std::string many_text(std::string_view content, const std::vector<TextMatch>& matches,
-                      std::string_view path) {
-  std::string text = "E_MANY " + std::string(path) + ": old matches lines ";
-  for (size_t index = 0; index < std::min(matches.size(), kManyLinesMax); ++index) {
-    if (index > 0) text += ", ";
-    text += std::to_string(line_number_at(content, matches[index].begin));
-  }
-  if (matches.size() > kManyLinesMax) {
-    text += " and " + std::to_string(matches.size() - kManyLinesMax) + " more";
-  }
-  return text + ". Add a neighbouring line, or set all=true.";
 }
 
 // Looks one edit up; appends its spans, or returns the E_ text.
@@ -75,14 +41,16 @@ std::string look_up(std::string_view content, const Edit& edit, size_t index, st
                     std::vector<Span>& spans, int& level) {
   if (edit.old_text == edit.new_text) return "E_SAME old and new are equal; file unchanged.";
   if (edit.old_text.empty()) return "E_ARGS edit: old is empty. Use write.";
-  MatchResult result = find_matches(content, edit.old_text, edit.new_text);
+  MatchResult result =
+      find_matches(content, edit.old_text, edit.new_text,
+                   edit.whole_lines ? Scope::kWholeLines : Scope::kAnywhere, !edit.all);
   level = result.level;
   if (level != kExact) {
     const std::optional<size_t> done = only_place(content, edit.new_text);
     // A forgiving match that lies inside the new text is what an earlier edit left there.
     const bool covered = done && result.matches.size() == 1 && *done <= result.matches[0].begin &&
                          result.matches[0].end <= *done + edit.new_text.size();
-    if (done && (covered || result.matches.size() != 1)) return done_text(content, *done);
+    if (done && (covered || result.matches.empty())) return done_text(content, *done);
     if (result.matches.empty()) return no_match_text(content, edit.old_text, path);
     const TextMatch& first = result.matches.front();
     if (content.substr(first.begin, first.end - first.begin) == first.replacement) {
@@ -90,7 +58,11 @@ std::string look_up(std::string_view content, const Edit& edit, size_t index, st
     }
   }
   const bool may_repeat = edit.all && level != kElision;
-  if (result.matches.size() > 1 && !may_repeat) return many_text(content, result.matches, path);
+  if (result.matches.size() > 1 && !may_repeat) {
+    std::vector<size_t> places;
+    for (const TextMatch& match : result.matches) places.push_back(match.begin);
+    return many_text(content, places, path);
+  }
   for (TextMatch& match : result.matches) {
     spans.push_back({match.begin, match.end, std::move(match.replacement), index});
   }
@@ -127,6 +99,41 @@ std::string level_note(const std::vector<int>& levels) {
 
 }  // namespace
 
+std::string done_text(std::string_view content, size_t at) {
+  return "E_DONE new text is already at line " + std::to_string(line_number_at(content, at)) +
+         "; nothing to do.";
+}
+
+std::string no_match_text(std::string_view content, std::string_view old_text,
+                          std::string_view path) {
+  const std::string head = "E_NO_MATCH " + std::string(path) + ": \"old\" not found. ";
+  const ClosestText closest = closest_text(content, old_text);
+  if (closest.percent < 0) return head + "The file is empty; use write.";
+  const std::vector<std::string_view> lines = lines_of(content);
+  const std::vector<std::string_view> shown(
+      lines.begin() + static_cast<std::ptrdiff_t>(closest.first_line) - 1,
+      lines.begin() + static_cast<std::ptrdiff_t>(closest.last_line));
+  const size_t start =
+      closest.first_line > kLinesBeforeClosest + 1 ? closest.first_line - kLinesBeforeClosest : 1;
+  return head + "Closest text (lines " + std::to_string(closest.first_line) + '-' +
+         std::to_string(closest.last_line) + ", " + std::to_string(closest.percent) +
+         " % alike):\n" + numbered(shown, closest.first_line) +
+         "\nCopy it exactly into old, or use read start=" + std::to_string(start) + '.';
+}
+
+std::string many_text(std::string_view content, const std::vector<size_t>& places,
+                      std::string_view path) {
+  std::string text = "E_MANY " + std::string(path) + ": old matches lines ";
+  for (size_t index = 0; index < std::min(places.size(), kManyLinesMax); ++index) {
+    if (index > 0) text += ", ";
+    text += std::to_string(line_number_at(content, places[index]));
+  }
+  if (places.size() > kManyLinesMax) {
+    text += " and " + std::to_string(places.size() - kManyLinesMax) + " more";
+  }
+  return text + ". Add a neighbouring line, or set all=true.";
+}
+
 std::string edit_result_text(std::string_view after,
                              const std::vector<std::pair<size_t, size_t>>& spans, size_t edit_count,
                              std::string_view path, std::string_view note) {
@@ -161,6 +168,11 @@ EditOutcome apply_edits(std::string_view content, const std::vector<Edit>& edits
     std::string problem = look_up(content, edits[index], index, path, spans, levels[index]);
     if (!problem.empty()) return {std::nullopt, std::move(problem)};
   }
+  return apply_spans(content, std::move(spans), levels, path);
+}
+
+EditOutcome apply_spans(std::string_view content, std::vector<Span> spans,
+                        const std::vector<int>& levels, std::string_view path) {
   std::stable_sort(spans.begin(), spans.end(),
                    [](const Span& a, const Span& b) { return a.begin < b.begin; });
   if (std::string problem = overlap_text(content, spans, path); !problem.empty()) {
@@ -176,7 +188,7 @@ EditOutcome apply_edits(std::string_view content, const std::vector<Edit>& edits
     copied = span.end;
   }
   after += content.substr(copied);
-  std::string text = edit_result_text(after, written, edits.size(), path, level_note(levels));
+  std::string text = edit_result_text(after, written, levels.size(), path, level_note(levels));
   return {std::move(after), std::move(text)};
 }
 

@@ -56,8 +56,18 @@ std::string indentation_key(std::string_view line) {
   return std::string(without_end_blanks(line.substr(indent_of(line).size())));
 }
 
+// Whether the bytes side by side would be read as one sign: `a + +b` is not `a ++b`.
+bool makes_a_sign(char left, char right) {
+  constexpr std::string_view kSigns = "++--&&||===><=>=!=+=-=*=/=->://*";
+  const char pair[] = {left, right};
+  for (size_t at = 0; at + 1 < kSigns.size(); at += 2) {
+    if (kSigns.substr(at, 2) == std::string_view(pair, 2)) return true;
+  }
+  return left == ':' && right == ':';
+}
+
 // As above, and a run of blanks is one, or none beside punctuation. Text in quotes is left as it
-// is; an apostrophe that opens no text makes the rest of its line strict, which can only refuse.
+// is, and so is a line whose quotes do not close: where its texts begin cannot be told.
 std::string spacing_key(std::string_view line) {
   std::string key;
   char quote = 0;
@@ -69,7 +79,10 @@ std::string spacing_key(std::string_view line) {
       blank = true;
       continue;
     }
-    if (blank && is_word(c) && !key.empty() && is_word(key.back())) key += ' ';
+    if (blank && !key.empty() &&
+        ((is_word(c) && is_word(key.back())) || makes_a_sign(key.back(), c))) {
+      key += ' ';
+    }
     blank = false;
     key += c;
     if (quote != 0 && c == '\\' && at + 1 < bare.size()) {
@@ -80,7 +93,35 @@ std::string spacing_key(std::string_view line) {
       quote = c;
     }
   }
-  return key;
+  return quote != 0 ? bare : key;
+}
+
+// Which lines begin inside a text that runs over several of them. A mark in a comment may make
+// later lines look so: then they are compared more strictly, never less.
+std::vector<bool> lines_inside_texts(const std::vector<FileLine>& lines) {
+  std::vector<bool> inside;
+  std::string_view open;
+  for (const FileLine& line : lines) {
+    inside.push_back(!open.empty());
+    for (size_t at = 0; at < line.text.size();) {
+      const std::string_view rest = line.text.substr(at);
+      if (rest.front() == '\\') {
+        at += 2;
+        continue;
+      }
+      std::string_view mark;
+      for (const std::string_view known : {"\"\"\"", "'''", "`"}) {
+        if (rest.starts_with(known)) mark = known;
+      }
+      if (!mark.empty() && open.empty()) {
+        open = mark;
+      } else if (!mark.empty() && open == mark) {
+        open = {};
+      }
+      at += std::max<size_t>(mark.size(), 1);
+    }
+  }
+  return inside;
 }
 
 // A text's lines without the blank ones around them, and how many those were.
@@ -117,19 +158,27 @@ std::vector<std::string_view> new_lines(std::string_view text, const Core& old) 
   return lines;
 }
 
-// The step of indentation used by `lines`: a tab, or the smallest rise in spaces between two lines.
+// The step of indentation used by `lines`: a tab, or the most usual rise in spaces between two of
+// them, the smaller among equals.
 std::string indent_unit(const std::vector<std::string_view>& lines) {
-  size_t unit = 0;
+  std::map<size_t, size_t> rises;
+  size_t tabs = 0;
+  size_t spaces = 0;
   size_t before = 0;
   for (const std::string_view line : lines) {
     if (is_blank_line(line)) continue;
     const std::string_view indent = indent_of(line);
-    if (indent.starts_with('\t')) return "\t";
-    if (indent.size() > before && (unit == 0 || indent.size() - before < unit) &&
-        indent.size() - before > 1) {
-      unit = indent.size() - before;
-    }
+    if (indent.starts_with('\t')) ++tabs;
+    if (indent.starts_with("  ")) ++spaces;
+    if (indent.size() > before + 1) ++rises[indent.size() - before];
     before = indent.size();
+  }
+  if (tabs > 0 && tabs >= spaces) return "\t";
+  size_t unit = 0;
+  size_t most = 0;
+  for (const auto& [rise, count] : rises) {
+    if (count > most) unit = rise;
+    most = std::max(most, count);
   }
   return std::string(unit, ' ');
 }
@@ -210,14 +259,31 @@ std::string joined(const std::vector<std::string>& lines) {
   return text;
 }
 
-template <typename Key>
+struct LineRules {
+  std::string (*key)(std::string_view line);
+  bool strict_in_texts = false;  // Lines of a text over several lines are compared as they are.
+  bool overlapping = false;
+};
+
+// Whether the lines from `first` on that lie in a text are the wanted ones, outer blanks aside.
+bool texts_equal(const std::vector<std::string_view>& wanted, const std::vector<FileLine>& lines,
+                 const std::vector<bool>& inside, size_t first) {
+  for (size_t index = 0; index < wanted.size(); ++index) {
+    if (inside[first + index] &&
+        indentation_key(wanted[index]) != indentation_key(lines[first + index].text)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 std::vector<TextMatch> match_lines(std::string_view file, std::string_view old_text,
-                                   std::string_view new_text, Key key) {
+                                   std::string_view new_text, const LineRules& rules) {
   const Core old = core_of(old_text);
   std::vector<std::string> wanted;
   bool has_word = false;  // Lines of brackets alone are everywhere.
   for (const std::string_view line : old.lines) {
-    wanted.push_back(key(line));
+    wanted.push_back(rules.key(line));
     has_word = has_word || std::any_of(wanted.back().begin(), wanted.back().end(), is_word);
   }
   const std::vector<FileLine> lines = file_lines(file);
@@ -226,9 +292,11 @@ std::vector<TextMatch> match_lines(std::string_view file, std::string_view old_t
   std::vector<std::string> keys;
   std::vector<std::string_view> texts;
   for (const FileLine& line : lines) {
-    keys.push_back(key(line.text));
+    keys.push_back(rules.key(line.text));
     texts.push_back(line.text);
   }
+  const std::vector<bool> inside =
+      rules.strict_in_texts ? lines_inside_texts(lines) : std::vector<bool>(lines.size());
   const std::vector<std::string_view> fresh = new_lines(new_text, old);
   std::vector<std::string_view> written = old.lines;
   written.insert(written.end(), fresh.begin(), fresh.end());
@@ -237,6 +305,7 @@ std::vector<TextMatch> match_lines(std::string_view file, std::string_view old_t
                     keys.begin() + static_cast<std::ptrdiff_t>(first))) {
       continue;
     }
+    if (!texts_equal(old.lines, lines, inside, first)) continue;
     Reindenter reindenter;
     if (!reindenter.learn(old.lines, lines, first)) continue;
     reindenter.set_units(indent_unit(written), indent_unit(texts));
@@ -246,7 +315,7 @@ std::vector<TextMatch> match_lines(std::string_view file, std::string_view old_t
     const size_t begin = lines[first].begin;
     const size_t end = fresh.empty() ? last.next : last.end;
     matches.push_back({begin, end, with_line_ends_of(file, begin, end, joined(replaced))});
-    first += wanted.size() - 1;
+    if (!rules.overlapping) first += wanted.size() - 1;
   }
   return matches;
 }
@@ -302,6 +371,19 @@ class ElisionSearch {
     return true;
   }
 
+  // Whether the lines [from, to) that an elision stands for belong to the block around them: else
+  // `def f(): ... return 1` would reach into the next function.
+  bool stays_in_block(size_t from, size_t to) const {
+    const size_t above = indent_of(lines_[from - 1].text).size();
+    const size_t below = indent_of(lines_[to].text).size();
+    const size_t least = above > below ? below + 1 : below;
+    for (size_t line = from; line < to; ++line) {
+      const std::string_view text = lines_[line].text;
+      if (!is_blank_line(text) && indent_of(text).size() < least) return false;
+    }
+    return true;
+  }
+
   void choose(size_t from_line) {
     if (found_.size() >= kElisionMatchesMax || ++steps_ > kElisionStepsMax) return;
     if (chosen_.size() == segments_.size()) {
@@ -310,7 +392,7 @@ class ElisionSearch {
     }
     const size_t index = chosen_.size();
     for (const size_t place : places_[index]) {
-      if (place < from_line) continue;
+      if (place < from_line || (index > 0 && !stays_in_block(from_line, place))) continue;
       chosen_.push_back(place);
       choose(place + segments_[index].size());
       chosen_.pop_back();
@@ -348,13 +430,15 @@ std::string with_line_ends_of(std::string_view file, size_t begin, size_t end, s
 }
 
 std::vector<TextMatch> match_ignoring_indentation(std::string_view file, std::string_view old_text,
-                                                  std::string_view new_text) {
-  return match_lines(file, old_text, new_text, indentation_key);
+                                                  std::string_view new_text, bool overlapping) {
+  return match_lines(file, old_text, new_text,
+                     {.key = indentation_key, .overlapping = overlapping});
 }
 
 std::vector<TextMatch> match_ignoring_spacing(std::string_view file, std::string_view old_text,
-                                              std::string_view new_text) {
-  return match_lines(file, old_text, new_text, spacing_key);
+                                              std::string_view new_text, bool overlapping) {
+  return match_lines(file, old_text, new_text,
+                     {.key = spacing_key, .strict_in_texts = true, .overlapping = overlapping});
 }
 
 std::vector<TextMatch> match_with_elision(std::string_view file, std::string_view old_text,

@@ -10,9 +10,9 @@ namespace levin::tools {
 
 // `old_text` and `new_text` have '\n' line ends. The levels kIndentation, kSpacing, kElision.
 std::vector<TextMatch> match_ignoring_indentation(std::string_view file, std::string_view old_text,
-                                                  std::string_view new_text);
+                                                  std::string_view new_text, bool overlapping);
 std::vector<TextMatch> match_ignoring_spacing(std::string_view file, std::string_view old_text,
-                                              std::string_view new_text);
+                                              std::string_view new_text, bool overlapping);
 std::vector<TextMatch> match_with_elision(std::string_view file, std::string_view old_text,
                                           std::string_view new_text);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "base/utf8.h"
 #include "tools/edit_lines.h"
@@ -83,47 +84,71 @@ std::string uniform_text(std::string_view bytes) {
   return make_uniform(bytes, {}).text;
 }
 
-// Where a match must stand besides being equal.
-struct Borders {
+bool is_word(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x80 || c == '_' || (c >= '0' && c <= '9') ||
+         ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+// Where a match must stand besides being equal, and what goes with it.
+struct Rules {
   bool at_line_start = false;
   bool at_line_end = false;
+  bool at_word_ends = false;    // Not in the middle of a word: what all looser levels ask for.
+  bool takes_line_end = false;  // Whole lines that go take their line end along.
+  bool overlapping = false;
 };
 
-std::vector<size_t> find_all(std::string_view text, std::string_view needle, Borders borders) {
+bool stands_right(std::string_view text, size_t at, size_t after, const Rules& rules) {
+  if (rules.at_line_start && at > 0 && text[at - 1] != '\n') return false;
+  if (rules.at_line_end && after < text.size() && text[after] != '\n') return false;
+  if (!rules.at_word_ends) return true;
+  if (at > 0 && is_word(text[at - 1]) && is_word(text[at])) return false;
+  return after >= text.size() || !is_word(text[after]) || !is_word(text[after - 1]);
+}
+
+std::vector<size_t> find_all(std::string_view text, std::string_view needle, const Rules& rules) {
   std::vector<size_t> places;
   if (needle.empty()) return places;
   size_t at = text.find(needle);
   while (at != std::string_view::npos) {
     const size_t after = at + needle.size();
-    const bool starts = !borders.at_line_start || at == 0 || text[at - 1] == '\n';
-    const bool ends = !borders.at_line_end || after == text.size() || text[after] == '\n';
-    if (starts && ends) places.push_back(at);
-    at = text.find(needle, starts && ends ? after : at + 1);
+    const bool stands = stands_right(text, at, after, rules);
+    if (stands) places.push_back(at);
+    at = text.find(needle, stands && !rules.overlapping ? after : at + 1);
   }
   return places;
 }
 
+// Size of the line end at `at`, 0 where there is none.
+size_t line_end_size(std::string_view file, size_t at) {
+  const std::string_view rest = file.substr(at);
+  return rest.starts_with('\n') ? 1 : rest.starts_with("\r\n") ? 2 : 0;
+}
+
 std::vector<TextMatch> match_exact(std::string_view file, std::string_view old_text,
-                                   std::string_view new_text) {
+                                   std::string_view new_text, const Rules& rules) {
+  // Who writes carriage returns in `old` knows the file's line ends.
+  const bool verbatim = old_text.find('\r') != std::string_view::npos;
   std::vector<TextMatch> matches;
-  for (const size_t at : find_all(file, old_text, {})) {
-    const size_t end = at + old_text.size();
-    matches.push_back({at, end, with_line_ends_of(file, at, end, std::string(new_text))});
+  for (const size_t at : find_all(file, old_text, rules)) {
+    size_t end = at + old_text.size();
+    if (rules.takes_line_end) end += line_end_size(file, end);
+    std::string text(new_text);
+    matches.push_back({at, end, verbatim ? text : with_line_ends_of(file, at, end, text)});
   }
   return matches;
 }
 
 std::vector<TextMatch> match_uniform(std::string_view file, const MappedText& mapped,
-                                     std::string_view needle, Borders borders,
+                                     std::string_view needle, const Rules& rules,
                                      const std::string& new_text) {
   std::vector<TextMatch> matches;
-  for (const size_t at : find_all(mapped.text, needle, borders)) {
+  for (const size_t at : find_all(mapped.text, needle, rules)) {
     const size_t begin = mapped.begin[at];
     size_t end = mapped.end[at + needle.size() - 1];
-    // Whole lines that go take their line end along.
     const size_t after = at + needle.size();
-    if (new_text.empty() && borders.at_line_end && after < mapped.text.size())
-      end = mapped.end[after];
+    if (rules.takes_line_end && after < mapped.text.size()) end = mapped.end[after];
     matches.push_back({begin, end, with_line_ends_of(file, begin, end, new_text)});
   }
   return matches;
@@ -134,15 +159,18 @@ bool is_blank(char c) {
 }
 
 std::vector<TextMatch> match_trailing_space(std::string_view file, std::string_view old_text,
-                                            const std::string& new_text) {
+                                            const std::string& new_text, Rules rules) {
   const MappedText mapped = make_uniform(file, {.trim_lines = true});
   const std::string needle = make_uniform(old_text, {.trim_lines = true}).text;
   // Blanks that end `old` say that its last line ends there.
-  return match_uniform(file, mapped, needle, {.at_line_end = is_blank(old_text.back())}, new_text);
+  rules.at_line_end = rules.at_line_end || is_blank(old_text.back());
+  rules.at_word_ends = true;
+  rules.takes_line_end = rules.takes_line_end || (rules.at_line_end && new_text.empty());
+  return match_uniform(file, mapped, needle, rules, new_text);
 }
 
 std::vector<TextMatch> match_outer_blank_lines(std::string_view file, std::string_view old_text,
-                                               std::string new_text) {
+                                               std::string new_text, Rules rules) {
   std::string needle = make_uniform(old_text, {.trim_lines = true}).text;
   const size_t first = needle.find_first_not_of('\n');
   if (first == std::string::npos) return {};
@@ -157,68 +185,116 @@ std::vector<TextMatch> match_outer_blank_lines(std::string_view file, std::strin
   }
   for (size_t count = 0; count < ending && new_text.ends_with('\n'); ++count) new_text.pop_back();
   const MappedText mapped = make_uniform(file, {.trim_lines = true});
-  return match_uniform(file, mapped, needle,
-                       {.at_line_start = first > 0, .at_line_end = ending > 0}, new_text);
+  rules.at_line_start = rules.at_line_start || first > 0;
+  rules.at_line_end = rules.at_line_end || ending > 0;
+  rules.at_word_ends = true;
+  rules.takes_line_end = rules.takes_line_end || (rules.at_line_end && new_text.empty());
+  return match_uniform(file, mapped, needle, rules, new_text);
 }
 
 // The first four levels; also what is left to do once a slip of another kind is undone.
-MatchResult match_plain(std::string_view file, std::string_view old_text,
-                        std::string_view new_text) {
+MatchResult match_plain(std::string_view file, std::string_view old_text, std::string_view new_text,
+                        const Rules& rules) {
   if (old_text.empty()) return {};
-  if (std::vector<TextMatch> found = match_exact(file, old_text, new_text); !found.empty()) {
-    return {kExact, std::move(found)};
-  }
+  std::vector<TextMatch> found = match_exact(file, old_text, new_text, rules);
+  if (!found.empty()) return {kExact, std::move(found)};
   if (file.size() > kLooseFileBytesMax) return {};
   const std::string old_uniform = uniform_text(old_text);
   const std::string new_uniform = uniform_text(new_text);
   if (old_uniform.empty()) return {};
-  std::vector<TextMatch> found =
-      match_uniform(file, make_uniform(file, {}), old_uniform, {}, new_uniform);
+  found = match_uniform(file, make_uniform(file, {}), old_uniform, rules, new_uniform);
   if (!found.empty()) return {kLineEnds, std::move(found)};
-  found = match_trailing_space(file, old_uniform, new_uniform);
+  found = match_trailing_space(file, old_uniform, new_uniform, rules);
   if (!found.empty()) return {kTrailingSpace, std::move(found)};
-  found = match_outer_blank_lines(file, old_uniform, new_uniform);
+  found = match_outer_blank_lines(file, old_uniform, new_uniform, rules);
   if (!found.empty()) return {kOuterBlankLines, std::move(found)};
   return {};
 }
 
-// Takes `{number}<TAB>` off every line; false when a line lacks it (the last, empty one may).
-bool strip_line_numbers(std::string_view text, std::string& result) {
-  result.clear();
-  size_t number_before = 0;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-    const size_t digits = std::min(line.find_first_not_of("0123456789"), line.size());
-    if (digits == 0 || digits > 9 || digits == line.size() || line[digits] != '\t') return false;
-    const size_t number = std::stoul(std::string(line.substr(0, digits)));
-    if (number_before != 0 && number != number_before + 1) return false;
-    number_before = number;
-    result += line.substr(digits + 1);
-    if (end < text.size()) result += '\n';
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return number_before != 0;
+// Size of the prefix `{number}<TAB>` that `read` shows, and its number; 0 without one.
+size_t line_number_prefix(std::string_view line, size_t& number) {
+  const size_t first = std::min(line.find_first_not_of(' '), line.size());
+  const size_t tab = std::min(line.find_first_not_of("0123456789", first), line.size());
+  const size_t digits = tab - first;
+  if (digits == 0 || digits > 9 || tab == line.size() || line[tab] != '\t') return 0;
+  number = std::stoul(std::string(line.substr(first, digits)));
+  return tab + 1;
 }
 
+// A text without the prefixes of its lines.
+struct Unnumbered {
+  std::string text;
+  size_t with = 0;  // Lines that had one, and that had none (but for blank ones at the end).
+  size_t without = 0;
+  bool consecutive = true;
+};
+
+Unnumbered strip_line_numbers(std::string_view text) {
+  Unnumbered result;
+  size_t before = 0;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    size_t number = 0;
+    const size_t prefix = line_number_prefix(line, number);
+    ++(prefix > 0 ? result.with : result.without);
+    if (result.with > 1 && prefix > 0 && number != before + 1) result.consecutive = false;
+    before = number;
+    result.text += line.substr(prefix);
+    if (end < text.size()) result.text += '\n';
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return result;
+}
+
+// Numbered lines are whole lines. A new text that is numbered in part is not understood.
 MatchResult match_line_numbers(std::string_view file, std::string_view old_text,
-                               std::string_view new_text) {
-  std::string old_bare;
-  std::string new_bare;
-  if (!strip_line_numbers(old_text, old_bare)) return {};
-  if (!strip_line_numbers(new_text, new_bare)) new_bare = new_text;
-  MatchResult result = match_plain(file, old_bare, new_bare);
+                               std::string_view new_text, Rules rules) {
+  const Unnumbered old_bare = strip_line_numbers(old_text);
+  if (old_bare.with == 0 || old_bare.without > 0 || !old_bare.consecutive) return {};
+  const Unnumbered new_bare = strip_line_numbers(new_text);
+  if (new_bare.with > 0 && new_bare.without > 0) return {};
+  rules.at_line_start = true;
+  rules.at_line_end = !old_bare.text.ends_with('\n');
+  rules.takes_line_end = rules.takes_line_end || (rules.at_line_end && new_text.empty());
+  MatchResult result = match_plain(file, old_bare.text, new_bare.text, rules);
   if (!result.matches.empty()) result.level = kLineNumbers;
   return result;
+}
+
+// Writes odd characters of `text` as the file does where it holds what `old` says: a model that
+// writes curly quotes for straight ones does so in its new text as well.
+std::string as_in_file(std::string text, std::string_view old_text, const MappedText& old,
+                       std::string_view file, const MappedText& mapped, size_t at) {
+  std::map<std::string, std::string> spelled;
+  for (size_t index = 0; index < old.text.size(); ++index) {
+    const auto piece = [index](std::string_view bytes, const MappedText& map, size_t from) {
+      return std::string(
+          bytes.substr(map.begin[from + index], map.end[from + index] - map.begin[from + index]));
+    };
+    const std::string ours = piece(old_text, old, 0);
+    const std::string theirs = piece(file, mapped, at);
+    if (ours.size() < 2 || ours.front() == '\r') continue;
+    const auto [known, fresh] = spelled.emplace(ours, theirs);
+    if (!fresh && known->second != theirs) known->second = ours;  // Both occur: leave it.
+  }
+  for (const auto& [ours, theirs] : spelled) {
+    if (ours == theirs) continue;
+    for (size_t place = text.find(ours); place != std::string::npos;
+         place = text.find(ours, place + theirs.size())) {
+      text.replace(place, ours.size(), theirs);
+    }
+  }
+  return text;
 }
 
 // Only what differs between `old` and `new` is replaced, so that the file's own quotes and dashes
 // stay in the part that the model merely copied.
 std::vector<TextMatch> match_odd_characters(std::string_view file, std::string_view old_text,
-                                            std::string_view new_text) {
+                                            std::string_view new_text, Rules rules) {
   const MappedText mapped = make_uniform(file, {.trim_lines = true, .fold = true});
-  const std::string needle = make_uniform(old_text, {.trim_lines = true, .fold = true}).text;
+  const MappedText old = make_uniform(old_text, {.trim_lines = true, .fold = true});
+  const std::string& needle = old.text;
   const MappedText fresh = make_uniform(new_text, {.fold = true});
   const size_t common = std::min(needle.size(), fresh.text.size());
   size_t head = 0;
@@ -231,13 +307,18 @@ std::vector<TextMatch> match_odd_characters(std::string_view file, std::string_v
   const size_t from = head < fresh.text.size() ? fresh.begin[head] : new_text.size();
   const size_t until = fresh.text.size() > tail ? fresh.end[fresh.text.size() - tail - 1] : from;
   const std::string middle(new_text.substr(from, std::max(from, until) - from));
+  rules.at_line_end = rules.at_line_end || is_blank(old_text.back());
+  rules.at_word_ends = true;
   std::vector<TextMatch> matches;
-  for (const size_t at :
-       find_all(mapped.text, needle, {.at_line_end = is_blank(old_text.back())})) {
+  for (const size_t at : find_all(mapped.text, needle, rules)) {
     const size_t begin = head > 0 ? mapped.end[at + head - 1] : mapped.begin[at];
     const size_t kept = needle.size() - tail;
-    const size_t end = kept > head ? mapped.end[at + kept - 1] : begin;
-    matches.push_back({begin, end, with_line_ends_of(file, begin, end, middle)});
+    size_t end = kept > head ? mapped.end[at + kept - 1] : begin;
+    if (rules.takes_line_end && end < file.size())
+      end = std::min(file.find('\n', end), file.size() - 1) + 1;
+    matches.push_back(
+        {begin, end,
+         with_line_ends_of(file, begin, end, as_in_file(middle, old_text, old, file, mapped, at))});
   }
   return matches;
 }
@@ -260,10 +341,11 @@ std::string unescaped(std::string_view text) {
 }
 
 MatchResult match_over_escaped(std::string_view file, std::string_view old_text,
-                               std::string_view new_text) {
+                               std::string_view new_text, Rules rules) {
   const std::string old_meant = unescaped(old_text);
   if (old_meant == old_text) return {};
-  MatchResult result = match_plain(file, old_meant, unescaped(new_text));
+  rules.at_word_ends = true;
+  MatchResult result = match_plain(file, old_meant, unescaped(new_text), rules);
   if (!result.matches.empty()) result.level = kOverEscaped;
   return result;
 }
@@ -271,21 +353,29 @@ MatchResult match_over_escaped(std::string_view file, std::string_view old_text,
 }  // namespace
 
 MatchResult find_matches(std::string_view file, std::string_view old_text,
-                         std::string_view new_text) {
-  MatchResult result = match_plain(file, old_text, new_text);
+                         std::string_view new_text, Scope scope, bool overlapping) {
+  const bool lines = scope == Scope::kWholeLines;
+  const std::string old_lines = uniform_text(old_text);
+  const std::string new_lines = uniform_text(new_text);
+  Rules rules{.at_line_start = lines, .at_line_end = lines, .overlapping = overlapping};
+  rules.takes_line_end = lines && new_text.empty();
+  if (lines && old_text.ends_with('\n')) old_text.remove_suffix(1);
+  if (lines && new_text.ends_with('\n')) new_text.remove_suffix(1);
+  MatchResult result = match_plain(file, old_text, new_text, rules);
   if (!result.matches.empty() || file.size() > kLooseFileBytesMax) return result;
   const std::string old_uniform = uniform_text(old_text);
   const std::string new_uniform = uniform_text(new_text);
-  result = match_line_numbers(file, old_uniform, new_uniform);
+  if (old_uniform.empty()) return {};
+  result = match_line_numbers(file, old_uniform, new_uniform, rules);
   if (!result.matches.empty()) return result;
-  result = {kOddCharacters, match_odd_characters(file, old_uniform, new_uniform)};
+  result = {kOddCharacters, match_odd_characters(file, old_uniform, new_uniform, rules)};
   if (!result.matches.empty()) return result;
-  result = match_over_escaped(file, old_uniform, new_uniform);
+  result = match_over_escaped(file, old_uniform, new_uniform, rules);
   if (!result.matches.empty()) return result;
-  result = {kIndentation, match_ignoring_indentation(file, old_uniform, new_uniform)};
+  result = {kIndentation, match_ignoring_indentation(file, old_lines, new_lines, overlapping)};
   if (!result.matches.empty()) return result;
-  result = {kSpacing, match_ignoring_spacing(file, old_uniform, new_uniform)};
-  if (!result.matches.empty()) return result;
+  result = {kSpacing, match_ignoring_spacing(file, old_lines, new_lines, overlapping)};
+  if (!result.matches.empty() || lines) return result;
   result = {kElision, match_with_elision(file, old_uniform, new_uniform)};
   if (!result.matches.empty()) return result;
   return {};

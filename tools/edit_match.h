@@ -34,14 +34,24 @@ struct TextMatch {
   std::string replacement;  // What comes, in the file's line ends.
 };
 
-struct MatchResult {
-  int level = kNoMatch;
-  std::vector<TextMatch> matches;  // In file order, not overlapping.
+// What a match must be besides equal.
+enum class Scope {
+  kAnywhere,    // Any run of bytes.
+  kWholeLines,  // Lines from their beginning to their end; both texts are lines with their
+                // newlines.
 };
 
-// All matches of the first level that has any. `old_text` is not empty.
+struct MatchResult {
+  int level = kNoMatch;
+  std::vector<TextMatch> matches;  // In file order.
+};
+
+// All matches of the first level that has any. `old_text` is not empty. For whole lines the level
+// kElision is left out. Matches overlap only where `overlapping` asks for them, which whoever needs
+// a single place must: `}}` stands twice in `}}}`.
 MatchResult find_matches(std::string_view file, std::string_view old_text,
-                         std::string_view new_text);
+                         std::string_view new_text, Scope scope = Scope::kAnywhere,
+                         bool overlapping = false);
 
 // "ignoring trailing space" and so on; for levels from kLineEnds.
 std::string_view level_name(int level);

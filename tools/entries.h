@@ -14,10 +14,16 @@ inline constexpr std::string_view kEditExample =
     R"({"path":"a.py","edits":[{"old":"x","new":"y"}]})";
 inline constexpr std::string_view kWriteExample = R"({"path":"a.py","content":"x"})";
 
+inline constexpr std::string_view kApplyPatchExample =
+    R"({"patch":"*** Begin Patch\n*** Delete File: a.py\n*** End Patch"})";
+inline constexpr std::string_view kTestExample = R"({"command":"make test"})";
+
 ToolEntry bash_tool();
 ToolEntry read_tool();
 ToolEntry search_tool();
 ToolEntry edit_tool();
 ToolEntry write_tool();
+ToolEntry apply_patch_tool();
+ToolEntry test_tool();
 
 }  // namespace levin::tools

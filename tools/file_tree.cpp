@@ -32,9 +32,12 @@ class TreeVisitor {
   // Returns false when the walk shall end.
   bool folder(const Place& place, const std::string& prefix, IgnoreRules rules, int depth) {
     if (depth > kTreeDepthMax) return true;
-    add_rules_of(rules, place.entry.get(), prefix);
     Result<std::vector<FolderEntry>> entries = workspace_.list_folder(place);
     if (!entries) return true;
+    const bool has_rules = std::any_of(entries->begin(), entries->end(), [](const auto& entry) {
+      return entry.name == ".gitignore";
+    });
+    if (has_rules) add_rules_of(rules, place.entry.get(), prefix);
     // A folder sorts as its name with the slash that follows in the paths below it.
     const auto key = [](const FolderEntry& entry) {
       return entry.is_folder ? entry.name + "/" : entry.name;
@@ -54,14 +57,17 @@ class TreeVisitor {
     if (!options_.hidden && entry.name.front() == '.') return true;
     const std::string path = prefix.empty() ? entry.name : prefix + "/" + entry.name;
     if (rules.ignored(path, entry.is_folder)) return true;
+    if (!entry.is_folder) {
+      // Whoever opens it checks its kind again.
+      if (!entry.is_file) return true;
+      if (++files_ > kTreeFilesMax) return false;
+      return visit_(TreeFile{place.entry.get(), entry.name, path});
+    }
     Place child;
     child.entry = open_component(place.entry.get(), entry.name, O_PATH);
     if (!child.entry || ::fstat(child.entry.get(), &child.status) != 0) return true;
     child.path = path;
-    if (child.is_folder()) return folder(child, path, rules, depth + 1);
-    if (!child.is_file()) return true;
-    if (++files_ > kTreeFilesMax) return false;
-    return visit_(TreeFile{place.entry.get(), entry.name, path});
+    return child.is_folder() ? folder(child, path, rules, depth + 1) : true;
   }
 
   const Workspace& workspace_;

@@ -61,6 +61,20 @@ Glob::Glob(std::string_view pattern) {
       ++at;
     }
   }
+  find_simple_form();
+}
+
+void Glob::find_simple_form() {
+  for (const Token& token : tokens_) {
+    if (token.kind == Kind::kLiteral) {
+      (has_star_ ? after_ : before_) += token.literal;
+    } else if (token.kind == Kind::kStar && !has_star_) {
+      has_star_ = true;
+    } else {
+      return;
+    }
+  }
+  simple_ = true;
 }
 
 // Steps that need no byte: stars may be empty; `**/` may end wherever a component begins.
@@ -76,6 +90,14 @@ void Glob::spread(std::vector<char>& states, bool at_component_start) const {
 }
 
 bool Glob::matches(std::string_view path) const {
+  if (simple_) {
+    if (!has_star_) return path == before_;
+    if (path.size() < before_.size() + after_.size()) return false;
+    if (!path.starts_with(before_) || !path.ends_with(after_)) return false;
+    path.remove_prefix(before_.size());
+    path.remove_suffix(after_.size());
+    return path.find('/') == std::string_view::npos;
+  }
   std::vector<char> states(tokens_.size() + 1, 0);
   std::vector<char> next(tokens_.size() + 1, 0);
   states[0] = 1;

@@ -25,9 +25,15 @@ class Glob {
   };
 
   size_t read_class(std::string_view pattern, size_t at);
+  void find_simple_form();
   void spread(std::vector<char>& states, bool at_component_start) const;
 
   std::vector<Token> tokens_;
+  // Patterns of one star and literals, which most are: `*.o`, `build`, `a*b`.
+  bool simple_ = false;
+  bool has_star_ = false;
+  std::string before_;
+  std::string after_;
 };
 
 // `a.{c,h}` as `a.c`, `a.h`; at most 256 patterns, nested braces included. Unbalanced braces are

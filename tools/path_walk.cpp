@@ -63,7 +63,7 @@ class Walker {
         folders_.pop_back();
         continue;
       }
-      if (purpose_ == Purpose::kWrite && is_git_folder(name)) return refused("git's own files");
+      if (purpose_ != Purpose::kRead && is_git_folder(name)) return refused("git's own files");
       UniqueFd entry = open_component(here(), name, O_PATH);
       if (!entry) {
         if (errno != ENOENT && errno != ENAMETOOLONG) return io_error("cannot open " + name);
@@ -104,6 +104,7 @@ class Walker {
       if (later == "..") return missing(asked_);
       if (is_git_folder(later)) return refused("git's own files");
     }
+    if (purpose_ == Purpose::kCheckWrite) return missing(asked_);
     if (::mkdirat(here(), name.c_str(), 0777) != 0 && errno != EEXIST) {
       return io_error("cannot make the folder " + name);
     }

@@ -21,7 +21,8 @@ struct Root {
 
 enum class Purpose {
   kRead,
-  kWrite,  // Missing parent folders are made; anything below a `.git` is refused.
+  kWrite,       // Missing parent folders are made; anything below a `.git` is refused.
+  kCheckWrite,  // As above, but nothing is made: a missing folder is kNotFound.
 };
 
 // Where a path leads, all links followed.

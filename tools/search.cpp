@@ -2,6 +2,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "tools/arguments.h"
 #include "tools/entries.h"
@@ -52,8 +53,18 @@ class Hits {
   bool full_ = false;
 };
 
-void search_content(std::string_view content, const std::string& path, Regex& regex, Hits& hits) {
-  if (looks_binary(content)) return;
+// Whether no line can match: asked of the whole file at once, which for plain text is the same and
+// spares all work on its lines.
+bool surely_absent(std::string_view content, Regex& regex, const std::string& literal) {
+  if (literal.empty()) return false;
+  if (has_capital(literal, true))
+    return ::memmem(content.data(), content.size(), literal.data(), literal.size()) == nullptr;
+  return !regex.matches(content) && !regex.gave_up();
+}
+
+void search_content(std::string_view content, const std::string& path, Regex& regex,
+                    const std::string& literal, Hits& hits) {
+  if (looks_binary(content) || surely_absent(content, regex, literal)) return;
   bool any = false;
   size_t number = 0;
   while (!content.empty() && !hits.enough()) {
@@ -83,12 +94,17 @@ ToolResult search_text(const Query& query, Arguments& arguments, Workspace& work
                      "; set literal=true for plain text)");
     return failure(arguments.problem());
   }
+  // A pattern without signs is plain text; a line end in it would span lines.
+  const bool plain =
+      query.literal || query.pattern.find_first_of("\\^$.|?*+()[]{}") == std::string::npos;
+  const bool one_line = query.pattern.find_first_of("\r\n") == std::string::npos;
+  const std::string literal = plain && one_line ? query.pattern : "";
   Hits hits;
   Result<Place> place = workspace.find(query.path);
   if (place && place->is_file()) {  // Named outright: neither hidden nor ignored.
     const Result<FileData> file = workspace.load(query.path);
     if (!file) return file_failure(workspace, query.path, file.error());
-    search_content(file->content, query.path, *regex, hits);
+    search_content(file->content, query.path, *regex, literal, hits);
   } else {
     const PathFilter filter(query.glob);
     const auto visit = [&](const TreeFile& file) {
@@ -96,7 +112,7 @@ ToolResult search_text(const Query& query, Arguments& arguments, Workspace& work
       const UniqueFd fd = open_component(file.folder, file.name, O_RDONLY | O_NONBLOCK);
       if (!fd) return true;
       const Result<std::string> content = read_descriptor(fd.get(), kFileBytesMax, file.path);
-      if (content) search_content(*content, file.path, *regex, hits);
+      if (content) search_content(*content, file.path, *regex, literal, hits);
       return !hits.enough();
     };
     const Result<void> walked = visit_files(workspace, query.path, {}, visit);

@@ -22,6 +22,7 @@ struct FileChange {
   std::string before;  // Whole content; empty for a new file.
   std::string after;
   bool created = false;
+  bool deleted = false;
 };
 
 struct ToolResult {

@@ -186,9 +186,13 @@ Result<std::vector<FolderEntry>> Workspace::list_folder(const Place& folder) con
   while (const dirent* entry = ::readdir(stream.get())) {
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
+    if (entry->d_type != DT_UNKNOWN) {
+      entries.push_back({name, entry->d_type == DT_DIR, entry->d_type == DT_REG});
+      continue;
+    }
     struct stat status {};
     if (::fstatat(folder.entry.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    entries.push_back({name, S_ISDIR(status.st_mode)});
+    entries.push_back({name, S_ISDIR(status.st_mode), S_ISREG(status.st_mode)});
   }
   std::sort(entries.begin(), entries.end(),
             [](const FolderEntry& a, const FolderEntry& b) { return a.name < b.name; });
@@ -196,7 +200,7 @@ Result<std::vector<FolderEntry>> Workspace::list_folder(const Place& folder) con
 }
 
 Result<Stored> Workspace::store(std::string_view path, std::string_view content,
-                                const std::string* expected) const {
+                                const std::string* expected, std::optional<mode_t> mode) const {
   TRY_ASSIGN(Place place, walk_path(root_, path, Purpose::kWrite));
   if (place.exists() && !place.is_file()) return wrong_kind(path, place);
   // A new file gets what the umask leaves; the copy of a private one is never readable by others.
@@ -204,10 +208,40 @@ Result<Stored> Workspace::store(std::string_view path, std::string_view content,
   if (temporary.fd() < 0) return io_error("cannot create a file beside " + place.path);
   TRY(write_all(temporary.fd(), content, place.path));
   if (place.exists()) TRY(copy_owner_and_mode(temporary.fd(), place.status, place.path));
+  if (mode && ::fchmod(temporary.fd(), *mode & 07777) != 0) {
+    return io_error("cannot set the mode of " + place.path);
+  }
   if (::fsync(temporary.fd()) != 0) return io_error("cannot sync " + place.path);
   TRY_ASSIGN(const bool unchanged, still_holds(place, expected));
   if (!unchanged) return Stored::kChangedMeanwhile;
   if (!temporary.rename_to(place.name)) return io_error("cannot rename onto " + place.path);
+  return Stored::kWritten;
+}
+
+Result<Place> Workspace::check_writable(std::string_view path) const {
+  TRY_ASSIGN(Place place, walk_path(root_, path, Purpose::kCheckWrite));
+  if (place.exists() && !place.is_file()) return wrong_kind(path, place);
+  return place;
+}
+
+Result<Stored> Workspace::remove(std::string_view path, const std::string& expected) const {
+  TRY_ASSIGN(const Place place, check_writable(path));
+  if (!place.exists()) return Error(ErrorCode::kNotFound, "no " + std::string(path));
+  const size_t slash = path.rfind('/');
+  const std::string name(path.substr(slash == std::string_view::npos ? 0 : slash + 1));
+  const std::string_view folder = slash == std::string_view::npos ? "." : path.substr(0, slash + 1);
+  TRY_ASSIGN(const Place parent, walk_path(root_, folder, Purpose::kRead));
+  const UniqueFd named = open_component(parent.entry.get(), name, O_PATH);
+  struct stat status {};
+  if (!named || ::fstat(named.get(), &status) != 0) return io_error("cannot stat " + place.path);
+  if (S_ISLNK(status.st_mode)) {
+    return Error(ErrorCode::kUnsupported, std::string(path) + " is a link");
+  }
+  TRY_ASSIGN(const bool unchanged, still_holds(place, &expected));
+  if (!unchanged) return Stored::kChangedMeanwhile;
+  if (::unlinkat(place.parent.get(), place.name.c_str(), 0) != 0) {
+    return io_error("cannot remove " + place.path);
+  }
   return Stored::kWritten;
 }
 

@@ -24,6 +24,7 @@ struct FileData {
 struct FolderEntry {
   std::string name;
   bool is_folder = false;
+  bool is_file = false;  // A regular one; a link is neither.
 };
 
 enum class Stored { kWritten, kChangedMeanwhile };
@@ -50,8 +51,16 @@ class Workspace {
   // permission bits, and its owner where the system lets us (set-id bits go when it does not). A
   // link inside the workspace stays; its target is replaced. Missing parent folders are made.
   //   expected : the content it must still have just before the rename; null: it must not exist.
-  Result<Stored> store(std::string_view path, std::string_view content,
-                       const std::string* expected) const;
+  //   mode     : permission bits to give it; absent: those it has, or what the umask leaves.
+  Result<Stored> store(std::string_view path, std::string_view content, const std::string* expected,
+                       std::optional<mode_t> mode = std::nullopt) const;
+
+  // Whether store() would be let write there; makes nothing. kNotFound: a folder is missing, which
+  // store() would make.
+  Result<Place> check_writable(std::string_view path) const;
+
+  // Removes a file that still holds `expected`. A link is kUnsupported, not followed.
+  Result<Stored> remove(std::string_view path, const std::string& expected) const;
 
   // Remembers that the model knows this content of the file.
   void note_seen(const std::string& real_path, std::string_view content);
