@@ -35,6 +35,7 @@ Result<Outcome> Agent::loop(const std::string& user_text) {
     TRY(append(0, writer_.prefix(options_.profile.system_text, options_.profile.tool_lines),
                TokensRecord::Source::kPrefilled));
   }
+  TRY(checkpoint(0));
   TRY(transcript_.append(MessageRecord{0, MessageRecord::Role::kUser, user_text}));
   TRY(append(0, writer_.user_turn(user_text), TokensRecord::Source::kPrefilled));
   for (int step = 1; step <= options_.steps_max; ++step) {
@@ -116,6 +117,16 @@ Result<void> Agent::record_reply(int step, const Reply& reply) {
   return {};
 }
 
+// Before the first step, and after each one that ran calls.
+Result<void> Agent::checkpoint(int step) {
+  if (options_.checkpointer == nullptr) return {};
+  Result<CheckpointRecord> saved = options_.checkpointer->save(step);
+  if (!saved) {
+    return std::move(saved).error().context("cannot save checkpoint @" + std::to_string(step));
+  }
+  return transcript_.append(*saved);
+}
+
 // Runs the calls and appends their results as one tool turn, after the end of the reply.
 Result<void> Agent::answer_calls(int step, const Reply& reply, const Generated& generated) {
   const std::vector<engine::ToolResultText> results = calls_.run(reply, step);
@@ -125,6 +136,7 @@ Result<void> Agent::answer_calls(int step, const Reply& reply, const Generated& 
     TRY(transcript_.append(ResultRecord{step, static_cast<int>(index), one.name, one.text,
                                         one.text.rfind("E_", 0) == 0}));
   }
+  TRY(checkpoint(step));
   TRY(append(step, writer_.assistant_end(generated.finish == FinishReason::kStop),
              TokensRecord::Source::kPrefilled));
   TRY(append(step, writer_.tool_turn(results), TokensRecord::Source::kPrefilled));

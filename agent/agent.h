@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/call_runner.h"
+#include "agent/checkpointer.h"
 #include "agent/event_sink.h"
 #include "agent/generate.h"
 #include "agent/model_client.h"
@@ -30,7 +31,8 @@ enum class ExitCode {
 struct AgentOptions {
   Profile profile;
   GenerateOptions generate;
-  int64_t steps_max = 40;  // Model replies.
+  int64_t steps_max = 40;                // Model replies.
+  Checkpointer* checkpointer = nullptr;  // Null: the work tree is not saved.
 };
 
 struct Outcome {
@@ -64,6 +66,7 @@ class Agent {
   Result<void> append(int step, const std::vector<engine::TokenId>& ids,
                       TokensRecord::Source source);
   Result<void> record_reply(int step, const Reply& reply);
+  Result<void> checkpoint(int step);
   Result<void> answer_calls(int step, const Reply& reply, const Generated& generated);
 
   ModelClient& client_;

@@ -15,6 +15,8 @@
 #include "agent/human_sink.h"
 #include "agent/paths.h"
 #include "agent/request.h"
+#include "agent/session_checkpoints.h"
+#include "agent/terminal_filter.h"
 #include "agent/wiring.h"
 #include "base/file_io.h"
 #include "tools/workspace.h"
@@ -35,6 +37,7 @@ struct RunParts {
   std::unique_ptr<tools::Workspace> workspace;
   std::unique_ptr<sandbox::Sandbox> sandbox;
   std::unique_ptr<Transcript> transcript;
+  std::unique_ptr<SessionCheckpointer> checkpointer;
   std::string session_folder;
 };
 
@@ -133,6 +136,7 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   agent_options.profile = parts.model.profile;
   agent_options.generate = generate_options(options, parts, interrupted);
   agent_options.steps_max = options.turns_max;
+  agent_options.checkpointer = parts.checkpointer.get();
   Agent agent(*parts.model.client, *parts.writer, registry, tools, events, *parts.transcript,
               agent_options);
   const auto before = changed_files(parts.work_tree);
@@ -158,8 +162,17 @@ Result<void> open_transcript(const RunOptions& options, RunParts* parts,
   header.options = options_record(options, generate_options(options, *parts, interrupted));
   TRY_ASSIGN(Transcript transcript, Transcript::create(parts->session_folder, header));
   parts->transcript = std::make_unique<Transcript>(std::move(transcript));
+  TRY_ASSIGN(CheckpointStore store, CheckpointStore::open(parts->work_tree, parts->session_folder));
+  parts->checkpointer = std::make_unique<SessionCheckpointer>(std::move(store));
   TRY(make_directories(parts->session_folder + "/spill"));
   return parts->workspace->allow_reading(parts->session_folder + "/spill");
+}
+
+void tell_left_out(const std::vector<std::string>& left_out) {
+  if (left_out.empty()) return;
+  std::cerr << "levin: " << left_out.size()
+            << " paths are in no checkpoint and cannot be restored, the first of them "
+            << printable(left_out.front()) << "\n";
 }
 
 int usage_error(const Error& error) {
@@ -197,6 +210,7 @@ int command_run(const RunOptions& options, const std::atomic<bool>& interrupted)
   } else {
     events->on_event(RunFailed{outcome.reason, outcome.message, usage});
   }
+  tell_left_out(parts.checkpointer->left_out());
   std::cerr << "levin: transcript " << parts.transcript->path() << std::endl;
   return static_cast<int>(outcome.exit_code);
 }

@@ -67,6 +67,18 @@ struct ToJson {
                 {"prefilled", record.prefilled},
                 {"generated", record.generated}};
   }
+  Json operator()(const CheckpointRecord& record) const {
+    return Json{{"type", "checkpoint"},
+                {"step", record.step},
+                {"name", utf8_sanitize(record.name)},
+                {"commit", utf8_sanitize(record.commit)}};
+  }
+  Json operator()(const RewindRecord& record) const {
+    return Json{{"type", "rewind"},
+                {"name", utf8_sanitize(record.name)},
+                {"commit", utf8_sanitize(record.commit)},
+                {"done", record.done}};
+  }
   Json operator()(const EndRecord& record) const {
     return Json{{"type", "end"},
                 {"completed", record.completed},
@@ -209,12 +221,22 @@ Result<Record> record_from_json(const Json& json) {
                                    fields.integer<int64_t>("prefilled"),
                                    fields.integer<int64_t>("generated")});
   }
+  if (type == "checkpoint") {
+    return fields.done(
+        CheckpointRecord{fields.integer<int>("step"), fields.text("name"), fields.text("commit")});
+  }
+  if (type == "rewind") {
+    return fields.done(
+        RewindRecord{fields.text("name"), fields.text("commit"), fields.flag("done")});
+  }
   if (type == "end") {
     return fields.done(EndRecord{fields.flag("completed"), fields.text("reason"),
                                  fields.integer<int>("exit_code")});
   }
-  return corrupt("type: expected session, tokens, message, call, result, state or end, found \"" +
-                 type + "\"");
+  return corrupt(
+      "type: expected session, tokens, message, call, result, state, checkpoint, rewind or end, "
+      "found \"" +
+      type + "\"");
 }
 
 }  // namespace levin::agent
