@@ -106,7 +106,7 @@ struct CheckpointStore::Parts {
   StatCache cache;
   bool cache_changed = false;
   bool read_since_save = false;  // Then the cache names objects that no checkpoint holds yet.
-  ObjectId newest_id;            // The last checkpoint that was saved, and what it holds.
+  ObjectId newest_id;            // The last checkpoint that was saved or read, and what it holds.
   Manifest newest;
   struct stat state_folder {};
   GitRepository repository;
@@ -179,12 +179,13 @@ Result<CheckpointStore> CheckpointStore::open_private(const std::string& work_tr
 
 Result<Snapshot> CheckpointStore::read(const ObjectId* last) {
   TRY(parts_->reopen());
-  Manifest previous;
   const bool has_last = last != nullptr && has(*last);
-  if (has_last && parts_->newest_id == *last) {
-    previous = parts_->newest;
-  } else if (has_last) {
-    TRY_ASSIGN(previous, load(*last));
+  if (!has_last) {
+    parts_->newest = {};
+    parts_->newest_id = {};
+  } else if (!(parts_->newest_id == *last)) {
+    TRY_ASSIGN(parts_->newest, load(*last));
+    parts_->newest_id = *last;
   }
   // Objects that only a lost checkpoint held may be gone.
   StatCache& cache = parts_->cache;
@@ -194,7 +195,7 @@ Result<Snapshot> CheckpointStore::read(const ObjectId* last) {
   TreeReaderParts reader;
   reader.root = parts_->root.get();
   reader.base_rules = &rules;
-  reader.previous = &previous;
+  reader.previous = &parts_->newest;
   reader.cache = &cache;
   reader.skip_device = parts_->state_folder.st_dev;
   reader.skip_inode = parts_->state_folder.st_ino;
@@ -214,7 +215,7 @@ Result<Snapshot> CheckpointStore::read(const ObjectId* last) {
                   std::move(reading.leftovers), reading.files_read};
 }
 
-Result<ObjectId> CheckpointStore::save(const Snapshot& snapshot, const ObjectId* last,
+Result<ObjectId> CheckpointStore::save(Snapshot snapshot, const ObjectId* last,
                                        const std::string& name) {
   git_odb* odb = parts_->odb.get();
   TRY_ASSIGN(const ObjectId tree, write_trees(odb, snapshot.manifest, &parts_->cache.trees));
@@ -233,7 +234,7 @@ Result<ObjectId> CheckpointStore::save(const Snapshot& snapshot, const ObjectId*
   parts_->cache.base = commit;
   parts_->read_since_save = false;
   parts_->newest_id = commit;
-  parts_->newest = snapshot.manifest;
+  parts_->newest = std::move(snapshot.manifest);
   return commit;
 }
 

@@ -45,7 +45,7 @@ class CheckpointStore {
   // Stores the snapshot as refs/levin/<session>/<name>; an equal checkpoint `last` (may be null) is
   // used again, else it becomes the parent. Once this returns, the checkpoint is whole; killed
   // before, it is not there. Errors: kIo.
-  Result<ObjectId> save(const Snapshot& snapshot, const ObjectId* last, const std::string& name);
+  Result<ObjectId> save(Snapshot snapshot, const ObjectId* last, const std::string& name);
 
   // Errors: kNotFound when the objects are gone, kCorrupt.
   Result<Manifest> load(const ObjectId& checkpoint) const;

@@ -190,8 +190,8 @@ Result<CheckpointRecord> SessionCheckpointer::save(int step) {
   const ObjectId* last = last_ ? &*last_ : nullptr;
   TRY_ASSIGN(Snapshot snapshot, store_.read(last));
   const std::string name = std::to_string(step);
-  TRY_ASSIGN(last_, store_.save(snapshot, last, name));
-  left_out_ = std::move(snapshot.left_out);
+  left_out_ = snapshot.left_out;
+  TRY_ASSIGN(last_, store_.save(std::move(snapshot), last, name));
   return CheckpointRecord{step, name, last_->hex()};
 }
 

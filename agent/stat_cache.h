@@ -31,7 +31,9 @@ struct StatCache {
   struct Known {
     FileStamp stamp;
     ObjectId id;
+    uint32_t seen = 0;  // The last reading that met it; not stored.
   };
+  uint32_t readings = 0;
   ObjectId base;  // The checkpoint that holds all objects named below.
   std::unordered_map<std::string, Known> files;
   std::unordered_map<std::string, ObjectId> trees;  // Of folders; "" is the work tree.

@@ -47,12 +47,11 @@ class TreeWalk {
   Result<TreeReading> run() {
     Level root;
     root.folder = parts_.root;
-    root.rules = nullptr;
+    const uint32_t reading = ++parts_.cache->readings;
     TRY(folder(root, 0));
     // Paths that are gone must not come back with an old id.
-    std::erase_if(parts_.cache->files, [&](const auto& known) {
-      return reading_.manifest.find(known.first) == reading_.manifest.end();
-    });
+    std::erase_if(parts_.cache->files,
+                  [&](const auto& known) { return known.second.seen != reading; });
     return std::move(reading_);
   }
 
@@ -74,16 +73,19 @@ class TreeWalk {
   }
   bool is_ignored(Level& level, const std::string& path, bool is_folder);
   const tools::IgnoreRules& rules_of(Level& level);
-  const StatCache::Known* known(const std::string& path) const {
+  StatCache::Known* known(const std::string& path) const {
     const auto entry = parts_.cache->files.find(path);
     return entry == parts_.cache->files.end() ? nullptr : &entry->second;
   }
+  // Most files: the cache knows all about them.
+  bool take_unchanged(const Name& name, const std::string& path);
   void add(const std::string& path, TreeEntry entry, const FileStamp* stamp) {
     if (stamp != nullptr) {
       if (stamp->is_racy(started_ns_)) {
         parts_.cache->files.erase(path);
       } else {
-        parts_.cache->files.insert_or_assign(path, StatCache::Known{*stamp, entry.id});
+        parts_.cache->files.insert_or_assign(
+            path, StatCache::Known{*stamp, entry.id, parts_.cache->readings});
       }
     }
     reading_.manifest.insert_or_assign(path, entry);
@@ -163,6 +165,7 @@ Result<void> TreeWalk::one(Level& level, const Name& name, int depth) {
       name.status.st_dev == parts_.skip_device) {
     return {};
   }
+  if (!is_folder && take_unchanged(name, path)) return {};
   // A folder that is followed may lie under a rule: then only what is known of it is.
   const bool is_followed = followed(path, is_folder);
   const bool ignored = (is_folder || !is_followed) && is_ignored(level, path, is_folder);
@@ -203,15 +206,22 @@ Result<void> TreeWalk::subfolder(Level& level, const Name& name, const std::stri
   return folder(below, depth + 1);
 }
 
+bool TreeWalk::take_unchanged(const Name& name, const std::string& path) {
+  StatCache::Known* before = known(path);
+  if (before == nullptr || !(before->stamp == FileStamp::of(name.status))) return false;
+  before->seen = parts_.cache->readings;
+  TreeEntry entry{TreeEntry::Kind::kLink, 0, before->id};
+  if (!S_ISLNK(name.status.st_mode)) {
+    entry = {TreeEntry::Kind::kFile, name.status.st_mode & 07777U, before->id};
+  }
+  reading_.manifest.emplace_hint(reading_.manifest.end(), path, entry);
+  return true;
+}
+
 Result<void> TreeWalk::file(const Level& level, const Name& name, const std::string& path) {
   FileStamp stamp = FileStamp::of(name.status);
   const StatCache::Known* before = known(path);
   TreeEntry entry{TreeEntry::Kind::kFile, name.status.st_mode & 07777U, {}};
-  if (before != nullptr && before->stamp == stamp) {
-    entry.id = before->id;
-    reading_.manifest.emplace_hint(reading_.manifest.end(), path, entry);
-    return {};
-  }
   if (stamp.size > kStoredBytesMax) {
     leave_out(path, "larger than 1 GiB");
     return {};
@@ -248,13 +258,7 @@ Result<void> TreeWalk::file(const Level& level, const Name& name, const std::str
 
 Result<void> TreeWalk::link(const Level& level, const Name& name, const std::string& path) {
   const FileStamp stamp = FileStamp::of(name.status);
-  const StatCache::Known* before = known(path);
   TreeEntry entry{TreeEntry::Kind::kLink, 0, {}};
-  if (before != nullptr && before->stamp == stamp) {
-    entry.id = before->id;
-    add(path, entry, &stamp);
-    return {};
-  }
   std::array<char, PATH_MAX> target{};
   const ssize_t size = ::readlinkat(level.folder, name.text.c_str(), target.data(), target.size());
   if (size < 0) return {};
