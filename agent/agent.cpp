@@ -159,6 +159,16 @@ Result<void> Agent::record_reply(int step, const Reply& reply,
   return {};
 }
 
+// After each step that ran calls.
+Result<void> Agent::checkpoint(int step) {
+  if (options_.checkpointer == nullptr) return {};
+  Result<CheckpointRecord> saved = options_.checkpointer->save(step);
+  if (!saved) {
+    return std::move(saved).error().context("cannot save checkpoint @" + std::to_string(step));
+  }
+  return transcript_.append(*saved);
+}
+
 Result<void> Agent::append_results(int step, const std::vector<CallResult>& results,
                                    const Generated& generated) {
   std::vector<engine::ToolResultText> texts;
@@ -169,6 +179,7 @@ Result<void> Agent::append_results(int step, const std::vector<CallResult>& resu
         ResultRecord{step, static_cast<int>(index), text.name, text.text, failed}));
     texts.push_back(text);
   }
+  TRY(checkpoint(step));
   TRY(append(step, writer_.assistant_end(generated.finish == FinishReason::kStop)));
   TRY(append(step, writer_.tool_turn(texts)));
   return transcript_.sync();

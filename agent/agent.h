@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/call_runner.h"
+#include "agent/checkpointer.h"
 #include "agent/event_sink.h"
 #include "agent/generate.h"
 #include "agent/model_client.h"
@@ -33,6 +34,7 @@ struct AgentOptions {
   int64_t steps_max = 40;     // Model replies.
   int first_step = 1;         // Steps are counted through all runs of a session.
   int64_t tokens_reused = 0;  // Of the log at the start: stored state, nothing to prefill.
+  Checkpointer* checkpointer = nullptr;  // Null: the work tree is not saved.
 };
 
 struct Outcome {
@@ -77,6 +79,7 @@ class Agent {
                               const Generated& generated);
   // Writes a reply that is a page; the E_ text when it may not be written, which the model is told.
   std::string write_page(int step, const HtmlPage& page);
+  Result<void> checkpoint(int step);
 
   ModelClient& client_;
   const engine::PromptWriter& writer_;

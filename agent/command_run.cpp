@@ -14,7 +14,9 @@
 #include "agent/human_sink.h"
 #include "agent/paths.h"
 #include "agent/request.h"
+#include "agent/session_checkpoints.h"
 #include "agent/session_start.h"
+#include "agent/terminal_filter.h"
 #include "agent/wiring.h"
 #include "base/file_io.h"
 #include "tools/workspace.h"
@@ -35,6 +37,7 @@ struct RunParts {
   std::unique_ptr<tools::Workspace> workspace;
   std::unique_ptr<sandbox::Sandbox> sandbox;
   std::string session_id;
+  std::unique_ptr<SessionCheckpointer> checkpointer;
   std::string session_folder;
   std::unique_ptr<Transcript> transcript;
 };
@@ -161,6 +164,8 @@ Result<void> open_transcript(const RunOptions& options, RunParts* parts,
     TRY_ASSIGN(Transcript transcript, Transcript::create(parts->session_folder, header));
     parts->transcript = std::make_unique<Transcript>(std::move(transcript));
   }
+  TRY_ASSIGN(CheckpointStore store, CheckpointStore::open(parts->work_tree, parts->session_folder));
+  parts->checkpointer = std::make_unique<SessionCheckpointer>(std::move(store));
   TRY(make_directories(parts->session_folder + "/spill"));
   return parts->workspace->allow_reading(parts->session_folder + "/spill");
 }
@@ -203,6 +208,15 @@ SessionStart session_start(const RunParts& parts) {
                       parts.work_tree};
 }
 
+// Before the request is recorded, so that undo finds the files as they were before it.
+Result<void> first_checkpoint(RunParts& parts, int step) {
+  Result<CheckpointRecord> saved = parts.checkpointer->save(step);
+  if (!saved) {
+    return std::move(saved).error().context("cannot save checkpoint @" + std::to_string(step));
+  }
+  return parts.transcript->append(*saved);
+}
+
 Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
                   const std::atomic<bool>& interrupted, Usage* usage) {
   const Clock::time_point start = Clock::now();
@@ -213,13 +227,16 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   agent_options.profile = parts.model.profile;
   agent_options.generate = generate_options(options, parts, interrupted);
   agent_options.steps_max = options.turns_max;
+  if (parts.continuation) agent_options.first_step = parts.continuation->last_step + 1;
+  const Result<void> saved = first_checkpoint(parts, agent_options.first_step - 1);
+  if (!saved) return failure_of(saved.error());
   const SessionStart log_start = session_start(parts);
   const Result<int64_t> reused =
       parts.continuation ? continue_log(log_start, *parts.continuation, parts.task, events)
                          : start_log(log_start, parts.task, events);
   if (!reused) return failure_of(reused.error());
   agent_options.tokens_reused = *reused;
-  if (parts.continuation) agent_options.first_step = parts.continuation->last_step + 1;
+  agent_options.checkpointer = parts.checkpointer.get();
   Agent agent(*parts.model.client, *parts.writer, registry, tools, events, *parts.transcript,
               agent_options);
   const auto before = changed_files(parts.work_tree);
@@ -238,6 +255,13 @@ void store_state(const RunParts& parts) {
   const Result<void> saved =
       parts.model.client->save_state(parts.session_folder + "/" + kStateFile);
   if (!saved) std::cerr << "levin: state not stored: " << saved.error().message() << "\n";
+}
+
+void tell_left_out(const std::vector<std::string>& left_out) {
+  if (left_out.empty()) return;
+  std::cerr << "levin: " << left_out.size()
+            << " paths are in no checkpoint and cannot be restored, the first of them "
+            << printable(left_out.front()) << "\n";
 }
 
 int usage_error(const Error& error) {
@@ -283,6 +307,7 @@ int command_run(const RunOptions& options, const std::atomic<bool>& interrupted)
   } else {
     events->on_event(RunFailed{outcome.reason, outcome.message, usage});
   }
+  tell_left_out(parts.checkpointer->left_out());
   std::cerr << "levin: transcript " << parts.transcript->path() << std::endl;
   return static_cast<int>(outcome.exit_code);
 }

@@ -1,97 +1,85 @@
-// levin sessions: one line each, id first.
-#include <filesystem>
+// levin sessions: one line for each, newest first, or a JSON array.
+#include <fmt/format.h>
+
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "agent/commands.h"
-#include "agent/continuation.h"
-#include "agent/git_workspace.h"
-#include "agent/paths.h"
+#include "agent/session_list.h"
+#include "agent/terminal_filter.h"
+#include "base/utf8.h"
 
 namespace levin::agent {
 namespace {
 
-struct Line {
+constexpr size_t kRequestBytesShown = 72;
+
+struct SessionLine {
   std::string id;
+  std::string status = "open";  // No run of it has ended.
   std::string workspace;
   std::string model;
-  std::string request;  // The first one.
-  std::string status;   // done, a reason, or "open"
-  int steps = 0;
+  std::string request;                   // The last one.
+  std::vector<std::string> checkpoints;  // Names.
 };
 
-Result<Line> describe(const std::string& id) {
-  TRY_ASSIGN(const std::string folder, session_folder(id));
-  TRY_ASSIGN(const TranscriptContent content,
-             read_transcript(folder + "/" + std::string(Transcript::kFileName)));
-  Line line;
-  line.id = id;
-  line.status = "open";
-  for (const Record& record : content.records) {
-    if (const auto* session = std::get_if<SessionRecord>(&record)) {
-      line.workspace = session->workspace;
-      line.model = session->model;
-    } else if (const auto* message = std::get_if<MessageRecord>(&record)) {
-      const bool is_request = message->role == MessageRecord::Role::kUser;
-      if (is_request) line.status = "open";
-      if (is_request && line.request.empty()) line.request = message->text;
-    } else if (const auto* state = std::get_if<StateRecord>(&record)) {
-      line.steps = std::max(line.steps, state->step);
-    } else if (const auto* end = std::get_if<EndRecord>(&record)) {
-      line.status = end->completed ? "done" : end->reason;
-    }
-  }
-  return line;
-}
-
-std::string one_line(const std::string& text) {
-  constexpr size_t kBytesMax = 60;
+std::string first_line(const std::string& text) {
   std::string line = text.substr(0, text.find('\n'));
-  if (line.size() > kBytesMax) line = line.substr(0, kBytesMax) + "...";
+  if (line.size() > kRequestBytesShown) {
+    line.resize(utf8_valid_prefix(line.substr(0, kRequestBytesShown)));
+    line += "...";
+  }
   return line;
 }
 
-Result<std::vector<Line>> collect(bool everywhere) {
-  std::string workspace;
-  if (!everywhere) {
-    TRY_ASSIGN(workspace, find_work_tree(std::filesystem::current_path().string()));
+SessionLine line_of(const std::string& id) {
+  SessionLine line;
+  line.id = id;
+  const Result<TranscriptContent> content = read_session(id);
+  if (!content) {
+    line.status = "unreadable";
+    line.request = content.error().message();
+    return line;
   }
-  TRY_ASSIGN(const std::vector<std::string> ids, find_sessions(workspace));
-  std::vector<Line> lines;
-  for (const std::string& id : ids) {
-    Result<Line> line = describe(id);
-    if (line) {
-      lines.push_back(*std::move(line));
-    } else {
-      lines.push_back(Line{id, workspace, "", "", "unreadable: " + line.error().message(), 0});
+  line.workspace = header_of(*content).workspace;
+  line.model = header_of(*content).model;
+  for (const Record& record : content->records) {
+    if (const auto* end = std::get_if<EndRecord>(&record)) {
+      line.status = end->completed ? "done" : end->reason;
+    } else if (const auto* message = std::get_if<MessageRecord>(&record)) {
+      if (message->role == MessageRecord::Role::kUser) line.request = message->text;
+    } else if (const auto* checkpoint = std::get_if<CheckpointRecord>(&record)) {
+      line.checkpoints.push_back(checkpoint->name);
     }
   }
-  return lines;
+  return line;
 }
 
 }  // namespace
 
-int command_sessions(bool everywhere, bool json) {
-  const Result<std::vector<Line>> lines = collect(everywhere);
-  if (!lines) {
-    std::cerr << "levin sessions: " << lines.error().message() << std::endl;
-    return 2;
+int command_sessions(bool json) {
+  const Result<std::vector<std::string>> ids = session_ids();
+  if (!ids) {
+    std::cerr << "levin sessions: " << ids.error().message() << std::endl;
+    return ids.error().code() == ErrorCode::kIo ? 1 : 2;
   }
-  nlohmann::ordered_json array = nlohmann::ordered_json::array();
-  for (const Line& line : *lines) {
+  auto array = nlohmann::ordered_json::array();
+  for (const std::string& id : *ids) {
+    const SessionLine line = line_of(id);
+    if (!json) {
+      std::cout << fmt::format("{}  {}  {}  {}\n", line.id, line.status, printable(line.workspace),
+                               printable(first_line(line.request)));
+      continue;
+    }
     array.push_back({{"id", line.id},
                      {"status", line.status},
-                     {"steps", line.steps},
-                     {"workspace", line.workspace},
-                     {"model", line.model},
-                     {"request", line.request}});
-    if (json) continue;
-    std::cout << line.id << "  " << line.status << "  " << line.steps << " steps  "
-              << one_line(line.request) << "\n";
+                     {"workspace", utf8_sanitize(line.workspace)},
+                     {"model", utf8_sanitize(line.model)},
+                     {"request", utf8_sanitize(line.request)},
+                     {"checkpoints", line.checkpoints}});
   }
-  if (json) {
-    std::cout << array.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
-  }
+  if (json) std::cout << array.dump() << "\n";
+  std::cout << std::flush;
   return 0;
 }
 

@@ -9,10 +9,13 @@
 namespace levin::agent {
 
 int command_run(const RunOptions& options, const std::atomic<bool>& interrupted);
-int command_sessions(bool everywhere, bool json);
 int command_model_info(const std::string& folder, bool json);
 int command_doctor();
 int command_tool(const ToolOptions& options, const std::atomic<bool>& interrupted);
+int command_rewind(const RewindOptions& options, const std::atomic<bool>& interrupted);
+int command_undo(const RewindOptions& options, const std::atomic<bool>& interrupted);
+int command_diff(const std::string& range);  // "id" or "id@a..b"
+int command_sessions(bool json);
 int command_debug_logits(const LogitsOptions& options);
 
 }  // namespace levin::agent

@@ -1,41 +1,11 @@
 #include "agent/git_workspace.h"
 
-#include <git2.h>
-
 #include <filesystem>
-#include <memory>
+
+#include "agent/git_handles.h"
 
 namespace levin::agent {
 namespace {
-
-struct GitLibrary {
-  GitLibrary() { git_libgit2_init(); }
-  ~GitLibrary() { git_libgit2_shutdown(); }
-};
-
-template <typename T, void (*Free)(T*)>
-struct Freer {
-  void operator()(T* object) const { Free(object); }
-};
-using Repository = std::unique_ptr<git_repository, Freer<git_repository, git_repository_free>>;
-using StatusList = std::unique_ptr<git_status_list, Freer<git_status_list, git_status_list_free>>;
-
-std::string last_reason() {
-  const git_error* error = git_error_last();
-  return error != nullptr && error->message != nullptr ? error->message : "unknown reason";
-}
-
-Result<Repository> open_repository(const std::string& folder) {
-  git_repository* raw = nullptr;
-  if (git_repository_open_ext(&raw, folder.c_str(), 0, nullptr) != 0) {
-    return Error(
-        ErrorCode::kInvalidArgument,
-        folder + " is not in a git repository (" + last_reason() +
-            "). levin works in git repositories, so that its changes can be seen and undone; "
-            "make one with: git init");
-  }
-  return Repository(raw);
-}
 
 std::string content_hash(const std::string& path) {
   git_oid id;
@@ -46,9 +16,35 @@ std::string content_hash(const std::string& path) {
 
 }  // namespace
 
+std::string git_reason() {
+  const git_error* error = git_error_last();
+  return error != nullptr && error->message != nullptr ? error->message : "unknown reason";
+}
+
+Result<GitRepository> open_git_repository(const std::string& folder) {
+  git_repository* raw = nullptr;
+  const int code = git_repository_open_ext(&raw, folder.c_str(), 0, nullptr);
+  if (code == 0) return GitRepository(raw);
+  const std::string reason = git_reason();
+  if (code == GIT_ENOTFOUND) {
+    return Error(ErrorCode::kInvalidArgument,
+                 folder + " is not in a git repository (" + reason +
+                     "). levin works in git repositories, so that its changes can be seen and "
+                     "undone; make one with: git init");
+  }
+  if (reason.find("objectformat") != std::string::npos) {
+    return Error(ErrorCode::kUnsupported,
+                 folder +
+                     " is in a git repository with sha256 object names "
+                     "(extensions.objectFormat), which levin cannot read; it needs sha1");
+  }
+  return Error(ErrorCode::kInvalidArgument,
+               "cannot open the git repository of " + folder + ": " + reason);
+}
+
 Result<std::string> find_work_tree(const std::string& folder) {
   const GitLibrary library;
-  TRY_ASSIGN(const Repository repository, open_repository(folder));
+  TRY_ASSIGN(const GitRepository repository, open_git_repository(folder));
   const char* work_tree = git_repository_workdir(repository.get());
   if (work_tree == nullptr) {
     return Error(ErrorCode::kInvalidArgument,
@@ -62,7 +58,7 @@ Result<std::string> find_work_tree(const std::string& folder) {
 
 Result<std::map<std::string, std::string>> changed_files(const std::string& work_tree) {
   const GitLibrary library;
-  TRY_ASSIGN(const Repository repository, open_repository(work_tree));
+  TRY_ASSIGN(const GitRepository repository, open_git_repository(work_tree));
   git_status_options options = GIT_STATUS_OPTIONS_INIT;
   options.show = GIT_STATUS_SHOW_INDEX_AND_WORKDIR;
   options.flags = GIT_STATUS_OPT_INCLUDE_UNTRACKED | GIT_STATUS_OPT_RECURSE_UNTRACKED_DIRS |
@@ -70,9 +66,9 @@ Result<std::map<std::string, std::string>> changed_files(const std::string& work
   git_status_list* raw = nullptr;
   if (git_status_list_new(&raw, repository.get(), &options) != 0) {
     return Error(ErrorCode::kIo,
-                 "cannot read the git status of " + work_tree + ": " + last_reason());
+                 "cannot read the git status of " + work_tree + ": " + git_reason());
   }
-  const StatusList list(raw);
+  const GitStatusList list(raw);
   std::map<std::string, std::string> files;
   for (size_t index = 0; index < git_status_list_entrycount(list.get()); ++index) {
     const git_status_entry* entry = git_status_byindex(list.get(), index);

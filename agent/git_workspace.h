@@ -10,7 +10,8 @@
 namespace levin::agent {
 
 // The work tree that `folder` lies in, absolute and without links. Errors: kInvalidArgument when it
-// is no git repository, or one without a work tree, in words for the user.
+// is no git repository, or one without a work tree, kUnsupported when its objects are named by
+// sha256; in words for the user.
 Result<std::string> find_work_tree(const std::string& folder);
 
 // Changed and untracked, not ignored files (paths relative to the work tree), each with a hash of

@@ -46,6 +46,11 @@ struct LogitsOptions {
   std::string isa;
 };
 
+struct RewindOptions {
+  std::string target;  // "id@step"; empty for undo.
+  bool force = false;
+};
+
 struct ToolOptions {
   std::string name;
   std::string workspace = ".";

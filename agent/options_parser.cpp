@@ -105,13 +105,6 @@ void add_resume(CLI::App& parent, RunOptions& options, Action& action,
   });
 }
 
-void add_sessions(CLI::App& parent, bool& everywhere, bool& json, Action& action) {
-  CLI::App* app = parent.add_subcommand("sessions", "Sessions of this folder, newest first");
-  app->add_flag("--all", everywhere, "Of all folders");
-  app->add_flag("--json", json, "As a JSON array");
-  app->callback([&] { action = [&] { return command_sessions(everywhere, json); }; });
-}
-
 void add_model(CLI::App& parent, std::string& folder, bool& json, Action& action) {
   CLI::App* app = parent.add_subcommand("model", "Look at checkpoints");
   app->require_subcommand(1);
@@ -130,6 +123,34 @@ void add_tool(CLI::App& parent, ToolOptions& options, Action& action,
   app->add_option("--workspace", options.workspace, "Folder to work in")->capture_default_str();
   add_sandbox_option(*app, &options.sandbox);
   app->callback([&] { action = [&] { return command_tool(options, interrupted); }; });
+}
+
+// Of the commands that go back in a session, or look back.
+struct SessionOptions {
+  RewindOptions rewind;
+  std::string range;
+  bool json = false;
+};
+
+void add_sessions(CLI::App& parent, SessionOptions& options, Action& action,
+                  const std::atomic<bool>& interrupted) {
+  CLI::App* sessions = parent.add_subcommand("sessions", "List the sessions, newest first");
+  sessions->add_flag("--json", options.json, "As a JSON array");
+  sessions->callback([&] { action = [&] { return command_sessions(options.json); }; });
+  const char* force = "Save changes made since levin's last step, then go back";
+  CLI::App* rewind =
+      parent.add_subcommand("rewind", "Restore the files of a session's folder as they once were");
+  rewind->add_option("target", options.rewind.target, "ID@STEP; @0 is before the first step")
+      ->required();
+  rewind->add_flag("--force", options.rewind.force, force);
+  rewind->callback([&] { action = [&] { return command_rewind(options.rewind, interrupted); }; });
+  CLI::App* undo = parent.add_subcommand(
+      "undo", "Restore the files as before the last request of this folder's newest session");
+  undo->add_flag("--force", options.rewind.force, force);
+  undo->callback([&] { action = [&] { return command_undo(options.rewind, interrupted); }; });
+  CLI::App* diff = parent.add_subcommand("diff", "What a session changed, as a unified diff");
+  diff->add_option("session", options.range, "ID, or ID@STEP..STEP")->required();
+  diff->callback([&] { action = [&] { return command_diff(options.range); }; });
 }
 
 // State of the debug subcommands.
@@ -199,14 +220,14 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   app.require_subcommand(1);
   RunOptions run;
   ToolOptions tool;
+  SessionOptions sessions;
   DebugOptions debug;
   std::string folder;
   bool json = false;
-  bool sessions_everywhere = false;
   Action action;
   add_run(app, run, action, interrupted);
   add_resume(app, run, action, interrupted);
-  add_sessions(app, sessions_everywhere, json, action);
+  add_sessions(app, sessions, action, interrupted);
   add_model(app, folder, json, action);
   add_tool(app, tool, action, interrupted);
   add_debug(app, debug, action);

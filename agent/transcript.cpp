@@ -46,7 +46,9 @@ Result<void> sync_folder(const std::string& folder) {
 
 bool ends_something(const Record& record) {
   return std::holds_alternative<SessionRecord>(record) ||
-         std::holds_alternative<StateRecord>(record) || std::holds_alternative<EndRecord>(record);
+         std::holds_alternative<StateRecord>(record) ||
+         std::holds_alternative<CheckpointRecord>(record) ||
+         std::holds_alternative<RewindRecord>(record) || std::holds_alternative<EndRecord>(record);
 }
 
 }  // namespace

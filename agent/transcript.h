@@ -66,6 +66,19 @@ struct StateRecord {
 struct CutRecord {
   size_t length = 0;
 };
+// The work tree was saved: before the first step, after a step, or by a rewind before it went back.
+struct CheckpointRecord {
+  int step = 0;
+  std::string name;    // What follows @ in `levin rewind id@name`: the step, or saved-1 ...
+  std::string commit;  // In the repository of the workspace.
+};
+// The work tree went back to a checkpoint. Written twice: before the first file is touched, and
+// when all are as they were.
+struct RewindRecord {
+  std::string name;
+  std::string commit;
+  bool done = false;
+};
 // A run ended. More records may follow when the session goes on.
 struct EndRecord {
   bool completed = false;
@@ -74,7 +87,7 @@ struct EndRecord {
 };
 
 using Record = std::variant<SessionRecord, TokensRecord, MessageRecord, CallRecord, ResultRecord,
-                            StateRecord, CutRecord, EndRecord>;
+                            StateRecord, CutRecord, CheckpointRecord, RewindRecord, EndRecord>;
 
 nlohmann::ordered_json to_json(const Record& record);
 // Errors: kCorrupt, with what was expected.
@@ -98,9 +111,9 @@ class Transcript {
   // it.
   static Result<Transcript> reopen(const std::string& path, uint64_t whole_bytes);
 
-  // Writes one line. The records that end something (session, state, end) are flushed to the disk
-  // with all before them. Errors: kIo; then the file holds no part of the record, as far as the
-  // system lets that be undone.
+  // Writes one line. The records that end something (session, state, checkpoint, rewind, end) are
+  // flushed to the disk with all before them. Errors: kIo; then the file holds no part of the
+  // record, as far as the system lets that be undone.
   Result<void> append(const Record& record);
 
   // Flushes to the disk. Errors: kIo.

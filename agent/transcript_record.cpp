@@ -70,6 +70,18 @@ struct ToJson {
   Json operator()(const CutRecord& record) const {
     return Json{{"type", "cut"}, {"length", record.length}};
   }
+  Json operator()(const CheckpointRecord& record) const {
+    return Json{{"type", "checkpoint"},
+                {"step", record.step},
+                {"name", utf8_sanitize(record.name)},
+                {"commit", utf8_sanitize(record.commit)}};
+  }
+  Json operator()(const RewindRecord& record) const {
+    return Json{{"type", "rewind"},
+                {"name", utf8_sanitize(record.name)},
+                {"commit", utf8_sanitize(record.commit)},
+                {"done", record.done}};
+  }
   Json operator()(const EndRecord& record) const {
     return Json{{"type", "end"},
                 {"completed", record.completed},
@@ -213,13 +225,23 @@ Result<Record> record_from_json(const Json& json) {
                                    fields.integer<int64_t>("generated")});
   }
   if (type == "cut") return fields.done(CutRecord{fields.integer<size_t>("length")});
+  if (type == "checkpoint") {
+    return fields.done(
+        CheckpointRecord{fields.integer<int>("step"), fields.text("name"), fields.text("commit")});
+  }
+  if (type == "rewind") {
+    return fields.done(
+        RewindRecord{fields.text("name"), fields.text("commit"), fields.flag("done")});
+  }
   if (type == "end") {
     return fields.done(EndRecord{fields.flag("completed"), fields.text("reason"),
                                  fields.integer<int>("exit_code")});
   }
   return corrupt(
-      "type: expected session, tokens, message, call, result, state, cut or end, found \"" + type +
-      "\"");
+      "type: expected session, tokens, message, call, result, state, cut, checkpoint, rewind or "
+      "end, "
+      "found \"" +
+      type + "\"");
 }
 
 }  // namespace levin::agent

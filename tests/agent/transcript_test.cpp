@@ -48,6 +48,8 @@ std::vector<Record> one_of_each() {
           CallRecord{1, 0, "bash", R"({"command": "ls"})", false},
           ResultRecord{1, 0, "bash", "exit 0", false},
           StateRecord{1, 100, 20, int64_t{1} << 40},
+          CheckpointRecord{3, "3", "0123456789abcdef0123456789abcdef01234567"},
+          RewindRecord{"saved-1", "0123456789abcdef0123456789abcdef01234567", true},
           EndRecord{false, "script_end", 1}};
 }
 

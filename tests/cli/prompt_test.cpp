@@ -109,9 +109,9 @@ TEST_F(PromptTest, TheTranscriptTellsTheStory) {
   std::string story;
   for (const Json& record : told.records) story += record["type"].get<std::string>() + " ";
   EXPECT_EQ(story,
-            "session tokens message tokens "             // Prefix and request.
+            "session checkpoint tokens message tokens "  // Prefix and request.
             "tokens tokens message message call state "  // Reply 1 ...
-            "result tokens tokens "                      // ... and its answer.
+            "result checkpoint tokens tokens "           // ... and its answer.
             "tokens tokens message state end ");         // Reply 2.
   const Json session = told.records.front();
   EXPECT_EQ(session["workspace"], repository_.string());
