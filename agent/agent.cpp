@@ -79,6 +79,9 @@ Result<Outcome> Agent::loop() {
       if (edits.groups.empty()) {
         std::string refused;
         if (edits.page) refused = write_page(step, *edits.page);
+        if (refused.empty() && !calls_.last_denial().empty()) {
+          return Outcome{ExitCode::kDenied, "denied", calls_.last_denial()};
+        }
         if (refused.empty()) return Outcome{ExitCode::kDone, "", ""};
         TRY(append_results(step, {CallResult{{"write", refused}, true}}, generated));
       } else {

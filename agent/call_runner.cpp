@@ -88,13 +88,16 @@ void CallRunner::tell_about_loops(const ToolCall& call, tools::ToolResult& resul
 
 CallResult CallRunner::run_one(const ToolCall& call, int step) {
   ++num_calls_;
+  last_denial_.clear();
   const std::string command = call.name == "bash" ? command_of(call) : "";
   tools::ToolResult result;
   if (!command.empty()) {
     result = run_command(call, command, step);
+    if (result.text.starts_with("E_DENIED")) last_denial_ = result.text;
     tell_about_loops(call, result);
   } else {
     result = registry_.call(call.name, call.arguments, context_);
+    if (result.text.starts_with("E_DENIED")) last_denial_ = result.text;
     tell_about_loops(call, result);
     report(call, result, step);
   }

@@ -42,6 +42,8 @@ class CallRunner {
   // Files that tools wrote, relative to the workspace.
   const std::set<std::string>& changed_files() const { return changed_; }
   int num_calls() const { return num_calls_; }
+  // What was said to the last call when it was not let run; empty otherwise.
+  const std::string& last_denial() const { return last_denial_; }
 
  private:
   CallResult run_one(const ToolCall& call, int step);
@@ -57,6 +59,7 @@ class CallRunner {
   std::set<std::string> changed_;
   std::set<std::string> made_;  // Those of them that were not there before.
   int num_calls_ = 0;
+  std::string last_denial_;
   std::string last_call_;  // Name, arguments and result of the last call ...
   int equal_calls_ = 0;    // ... and how often it came in a row.
 };

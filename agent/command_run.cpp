@@ -36,6 +36,7 @@ struct RunParts {
   std::unique_ptr<engine::PromptWriter> writer;
   std::unique_ptr<tools::Workspace> workspace;
   std::unique_ptr<sandbox::Sandbox> sandbox;
+  CommandRules rules;
   std::string session_id;
   std::unique_ptr<SessionCheckpointer> checkpointer;
   std::string session_folder;
@@ -139,6 +140,7 @@ Result<RunParts> open_parts(const RunOptions& options) {
   }
   TRY_ASSIGN(parts.work_tree, find_work_tree(std::filesystem::current_path().string()));
   TRY(open_model_parts(options, &parts));
+  TRY_ASSIGN(parts.rules, load_command_rules(parts.work_tree));
   TRY_ASSIGN(tools::Workspace workspace, tools::Workspace::open(parts.work_tree));
   parts.workspace = std::make_unique<tools::Workspace>(std::move(workspace));
   TRY_ASSIGN(sandbox::Sandbox sandbox,
@@ -222,6 +224,9 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   const Clock::time_point start = Clock::now();
   tools::ToolContext tools{
       *parts.workspace, parts.sandbox.get(), {}, &interrupted, parts.session_folder + "/spill"};
+  tools.refusal = [&parts](const std::string& command) {
+    return denial_text(command, parts.rules.decide(command));
+  };
   const tools::Registry registry = tools::make_registry();
   AgentOptions agent_options;
   agent_options.profile = parts.model.profile;

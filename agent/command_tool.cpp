@@ -28,6 +28,10 @@ Result<tools::ToolResult> call_tool(const ToolOptions& options,
   TRY_ASSIGN(const sandbox::Sandbox sandbox,
              sandbox::Sandbox::open(command_policy(folder.string(), options.sandbox)));
   context.sandbox = &sandbox;
+  TRY_ASSIGN(const CommandRules rules, load_command_rules(folder.string()));
+  context.refusal = [&rules](const std::string& command) {
+    return denial_text(command, rules.decide(command));
+  };
   return registry.call(options.name, arguments, context);
 }
 

@@ -125,6 +125,15 @@ void add_tool(CLI::App& parent, ToolOptions& options, Action& action,
   app->callback([&] { action = [&] { return command_tool(options, interrupted); }; });
 }
 
+void add_policy(CLI::App& parent, std::vector<std::string>& words, Action& action) {
+  CLI::App* app = parent.add_subcommand("policy", "Rules about commands: allow, ask, deny");
+  app->require_subcommand(1);
+  CLI::App* check = app->add_subcommand(
+      "check", "What the rules say about a command; alone: whether the files can be read");
+  check->add_option("command", words, "After --: shell text as one argument, or a command's words");
+  check->callback([&] { action = [&] { return command_policy_check(words); }; });
+}
+
 // Of the commands that go back in a session, or look back.
 struct SessionOptions {
   RewindOptions rewind;
@@ -230,6 +239,8 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   add_sessions(app, sessions, action, interrupted);
   add_model(app, folder, json, action);
   add_tool(app, tool, action, interrupted);
+  std::vector<std::string> words;
+  add_policy(app, words, action);
   add_debug(app, debug, action);
   app.add_subcommand("doctor",
                      "What this machine offers, with the reason where something is missing")

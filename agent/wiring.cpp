@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "agent/engine_model.h"
+#include "agent/paths.h"
 #include "agent/script_model.h"
 #include "base/file_io.h"
 #include "sandbox/policy.h"
@@ -101,6 +102,12 @@ sandbox::Policy command_policy(const std::string& workspace, sandbox::Profile pr
   policy.protected_paths = sandbox::default_protected_paths(workspace);
   policy.environment = sandbox::default_environment(environ, profile);
   return policy;
+}
+
+Result<CommandRules> load_command_rules(const std::string& workspace) {
+  TRY_ASSIGN(const std::string config, config_folder());
+  return CommandRules::load({config + "/" + kRulesFile,
+                             workspace + "/" + kProjectFolder + "/" + kRulesFile});
 }
 
 }  // namespace levin::agent

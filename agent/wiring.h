@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/command_rules.h"
 #include "agent/model_card.h"
 #include "agent/model_client.h"
 #include "agent/options.h"
@@ -39,5 +40,8 @@ Result<OpenedModel> open_model(const ModelOptions& options);
 
 // The policy of commands in `workspace`, with this process's environment cleaned.
 sandbox::Policy command_policy(const std::string& workspace, sandbox::Profile profile);
+
+// The user's rules about commands, then those of the workspace. Errors: CommandRules::load().
+Result<CommandRules> load_command_rules(const std::string& workspace);
 
 }  // namespace levin::agent

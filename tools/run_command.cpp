@@ -45,6 +45,10 @@ ToolResult run_bash(const nlohmann::json& value, ToolContext& context) {
     return failure("E_DENIED " + command.argv.back() +
                    " (commands are switched off). Do not retry; choose another way or ask.");
   }
+  if (context.refusal) {
+    const std::string refused = context.refusal(command.argv.back());
+    if (!refused.empty()) return failure(refused);
+  }
   const sandbox::Sandbox limited = context.sandbox->with_wall_limit_ms(timeout_s * 1000);
   const Result<sandbox::ExitReport> report =
       limited.run(command, context.on_output, context.interrupted);

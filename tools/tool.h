@@ -50,6 +50,8 @@ struct ToolContext {
   std::function<void(std::string_view)> on_output;  // Live output of a command; may be empty.
   const std::atomic<bool>* interrupted = nullptr;
   std::string spill_folder;  // Full outputs go here; empty: nowhere.
+  // Asked before a command runs: the E_DENIED text, or empty when it may. May be empty itself.
+  std::function<std::string(const std::string& command)> refusal = nullptr;
 };
 
 }  // namespace levin::tools
