@@ -1,110 +1,196 @@
 #include "tools/file_tree.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
 
-#include "tools/gitignore.h"
+#include "tools/tree_folder.h"
 
 namespace levin::tools {
 namespace {
 
-// Empty when there is none: a folder without rules is the usual case.
-std::string read_rules(int folder, const std::string& name) {
-  UniqueFd fd = open_component(folder, name, O_RDONLY | O_NONBLOCK);
-  struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return "";
-  Result<std::string> text = read_descriptor(fd.get(), kIgnoreFileBytesMax, name);
-  return text ? *std::move(text) : "";
-}
-
-void add_rules_of(IgnoreRules& rules, int folder, const std::string& prefix) {
-  const std::string text = read_rules(folder, ".gitignore");
-  if (!text.empty()) rules.add(text, prefix);
-}
-
 class TreeVisitor {
  public:
-  TreeVisitor(const Workspace& workspace, TreeOptions options,
-              const std::function<bool(const TreeFile&)>& visit)
-      : workspace_(workspace), options_(options), visit_(visit) {}
+  TreeVisitor(TreeOptions options, const std::function<bool(const TreeFile&)>& visit)
+      : options_(options), visit_(visit) {}
 
   // Returns false when the walk shall end.
-  bool folder(const Place& place, const std::string& prefix, IgnoreRules rules, int depth) {
-    if (depth > kTreeDepthMax) return true;
-    Result<std::vector<FolderEntry>> entries = workspace_.list_folder(place);
-    if (!entries) return true;
-    const bool has_rules = std::any_of(entries->begin(), entries->end(), [](const auto& entry) {
-      return entry.name == ".gitignore";
-    });
-    if (has_rules) add_rules_of(rules, place.entry.get(), prefix);
+  bool folder(TreeFolder& folder, int depth) {
     // A folder sorts as its name with the slash that follows in the paths below it.
     const auto key = [](const FolderEntry& entry) {
       return entry.is_folder ? entry.name + "/" : entry.name;
     };
-    std::sort(entries->begin(), entries->end(),
+    std::sort(folder.entries.begin(), folder.entries.end(),
               [&](const FolderEntry& a, const FolderEntry& b) { return key(a) < key(b); });
-    for (const FolderEntry& entry : *entries) {
-      if (!one(place, prefix, rules, entry, depth)) return false;
+    for (const FolderEntry& entry : folder.entries) {
+      if (!one(folder, entry, depth)) return false;
     }
     return true;
   }
 
  private:
-  bool one(const Place& place, const std::string& prefix, const IgnoreRules& rules,
-           const FolderEntry& entry, int depth) {
-    if (entry.name == ".git" || (entry.is_folder && entry.name == "__pycache__")) return true;
-    if (!options_.hidden && entry.name.front() == '.') return true;
-    const std::string path = prefix.empty() ? entry.name : prefix + "/" + entry.name;
-    if (rules.ignored(path, entry.is_folder)) return true;
+  bool one(const TreeFolder& parent, const FolderEntry& entry, int depth) {
     if (!entry.is_folder) {
       // Whoever opens it checks its kind again.
-      if (!entry.is_file) return true;
       if (++files_ > kTreeFilesMax) return false;
-      return visit_(TreeFile{place.entry.get(), entry.name, path});
+      const std::string path = parent.prefix + entry.name;
+      return visit_(TreeFile{parent.fd.get(), entry.name, path});
     }
-    Place child;
-    child.entry = open_component(place.entry.get(), entry.name, O_PATH);
-    if (!child.entry || ::fstat(child.entry.get(), &child.status) != 0) return true;
-    child.path = path;
-    return child.is_folder() ? folder(child, path, rules, depth + 1) : true;
+    if (depth >= kTreeDepthMax) return true;
+    UniqueFd fd = open_subfolder(parent.fd.get(), entry.name);
+    if (!fd) return true;
+    Result<TreeFolder> child =
+        read_tree_folder(std::move(fd), parent.prefix + entry.name + "/", parent.rules, options_);
+    return child ? folder(*child, depth + 1) : true;
   }
 
-  const Workspace& workspace_;
   TreeOptions options_;
   const std::function<bool(const TreeFile&)>& visit_;
   size_t files_ = 0;
 };
 
-// Rules of the folders above `path`, from the root down.
-IgnoreRules rules_above(const Workspace& workspace, const std::string& path) {
-  IgnoreRules rules;
-  const auto add_folder = [&](const std::string& folder) {
-    Result<Place> place = workspace.find(folder.empty() ? "." : folder);
-    if (place && place->is_folder()) add_rules_of(rules, place->entry.get(), folder);
+// Folders to read and files to visit, shared by the workers. The newest task goes first, so that
+// few folders are open at a time: those on the way to where the workers are.
+class ParallelVisitor {
+ public:
+  ParallelVisitor(const ParallelOptions& options,
+                  const std::function<void(int, const TreeFile&)>& visit)
+      : options_(options), visit_(visit) {}
+
+  // False when not all files were visited.
+  bool run(TreeFolder start) {
+    add_folder(std::move(start), 0);
+    std::vector<std::thread> threads;
+    const int count = tree_threads(options_);
+    for (int worker = 1; worker < count; ++worker) {
+      try {
+        threads.emplace_back([this, worker] { work(worker); });
+      } catch (const std::system_error&) {
+        break;  // No more threads for us: those there are do the work.
+      }
+    }
+    work(0);
+    for (std::thread& thread : threads) thread.join();
+    return files_ <= kTreeFilesMax && !is_interrupted();
+  }
+
+ private:
+  // Enough files to make a task worth its lock, few enough to share a large folder.
+  static constexpr size_t kFilesPerTask = 64;
+
+  // Owned by all tasks that are in it: the last one closes it.
+  using OpenFolder = std::shared_ptr<const TreeFolder>;
+
+  struct Task {
+    OpenFolder folder;
+    size_t begin = 0;  // Entries [begin, end): files, or one folder.
+    size_t end = 0;
+    int depth = 0;
   };
-  if (Result<FileData> own = workspace.load(".git/info/exclude", kIgnoreFileBytesMax); own) {
-    rules.add(own->content, "");
+
+  bool is_interrupted() const {
+    return options_.interrupted != nullptr && options_.interrupted->load();
   }
-  if (path == ".") return rules;
-  add_folder("");
-  for (size_t slash = path.find('/'); slash != std::string::npos;
-       slash = path.find('/', slash + 1)) {
-    add_folder(path.substr(0, slash));
+
+  void add_folder(TreeFolder folder, int depth) {
+    const auto files = std::partition(folder.entries.begin(), folder.entries.end(),
+                                      [](const FolderEntry& entry) { return entry.is_folder; });
+    const auto num_folders = static_cast<size_t>(files - folder.entries.begin());
+    const size_t count = folder.entries.size();
+    const auto shared = std::make_shared<const TreeFolder>(std::move(folder));
+    const std::lock_guard<std::mutex> lock(mutex_);
+    files_ += count - num_folders;
+    if (depth < kTreeDepthMax) {
+      for (size_t index = 0; index < num_folders; ++index) {
+        tasks_.push_back({shared, index, index + 1, depth});
+      }
+    }
+    for (size_t begin = num_folders; begin < count; begin += kFilesPerTask) {
+      tasks_.push_back({shared, begin, std::min(begin + kFilesPerTask, count), depth});
+    }
+    if (tasks_.size() > 1) changed_.notify_all();
   }
-  return rules;
-}
+
+  // Waits for a task; false when there will be none.
+  bool take(Task& task) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    --num_busy_;
+    changed_.wait(lock, [&] { return !tasks_.empty() || num_busy_ == 0; });
+    if (tasks_.empty() || files_ > kTreeFilesMax || is_interrupted()) {
+      tasks_.clear();
+      changed_.notify_all();
+      return false;
+    }
+    ++num_busy_;
+    task = std::move(tasks_.back());
+    tasks_.pop_back();
+    return true;
+  }
+
+  void work(int worker) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      ++num_busy_;
+    }
+    Task task;
+    while (take(task)) {
+      const TreeFolder& folder = *task.folder;
+      if (folder.entries[task.begin].is_folder) {
+        enter(folder, folder.entries[task.begin], task.depth);
+        continue;
+      }
+      std::string path = folder.prefix;
+      for (size_t index = task.begin; index < task.end; ++index) {
+        const FolderEntry& entry = folder.entries[index];
+        path.resize(folder.prefix.size());
+        path += entry.name;
+        visit_(worker, TreeFile{folder.fd.get(), entry.name, path});
+      }
+    }
+  }
+
+  void enter(const TreeFolder& parent, const FolderEntry& entry, int depth) {
+    const std::string path = parent.prefix + entry.name;
+    if (options_.is_pruned && options_.is_pruned(path)) return;
+    UniqueFd fd = open_subfolder(parent.fd.get(), entry.name);
+    if (!fd) return;
+    Result<TreeFolder> child =
+        read_tree_folder(std::move(fd), path + "/", parent.rules, options_.tree);
+    if (child) add_folder(*std::move(child), depth + 1);
+  }
+
+  const ParallelOptions& options_;
+  const std::function<void(int, const TreeFile&)>& visit_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Task> tasks_;  // The newest at the end.
+  int num_busy_ = 0;         // Workers that may still add tasks.
+  size_t files_ = 0;
+};
 
 }  // namespace
 
+int tree_threads(const ParallelOptions& options) {
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  const int wanted = options.num_threads > 0 ? options.num_threads : cores;
+  return std::clamp(wanted, 1, kTreeThreadsMax);
+}
+
 Result<void> visit_files(const Workspace& workspace, std::string_view start, TreeOptions options,
                          const std::function<bool(const TreeFile&)>& visit) {
-  TRY_ASSIGN(Place place, workspace.find(start));
-  if (!place.is_folder()) return Error(ErrorCode::kNotFound, "no folder " + std::string(start));
-  const std::string prefix = place.path == "." ? "" : place.path;
-  TreeVisitor visitor(workspace, options, visit);
-  visitor.folder(place, prefix, rules_above(workspace, place.path), 0);
+  TRY_ASSIGN(TreeFolder folder, open_tree(workspace, start, options));
+  TreeVisitor(options, visit).folder(folder, 0);
   return {};
+}
+
+Result<bool> visit_in_parallel(const Workspace& workspace, std::string_view start,
+                               const ParallelOptions& options,
+                               const std::function<void(int worker, const TreeFile&)>& visit) {
+  TRY_ASSIGN(TreeFolder folder, open_tree(workspace, start, options.tree));
+  return ParallelVisitor(options, visit).run(std::move(folder));
 }
 
 std::vector<std::string> list_files(const Workspace& workspace) {

@@ -34,15 +34,15 @@ void IgnoreRules::add(std::string_view text, std::string_view folder) {
   }
 }
 
-bool IgnoreRules::ignored(std::string_view path, bool is_folder) const {
+Verdict IgnoreRules::verdict(std::string_view path, bool is_folder) const {
   const std::string_view name = path.substr(path.rfind('/') + 1);
   for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule) {
     if (rule->folders_only && !is_folder) continue;
     if (!path.starts_with(rule->base)) continue;
     const std::string_view seen = rule->whole_path ? path.substr(rule->base.size()) : name;
-    if (rule->glob.matches(seen)) return !rule->negated;
+    if (rule->glob.matches(seen)) return rule->negated ? Verdict::kNamed : Verdict::kIgnored;
   }
-  return false;
+  return Verdict::kNone;
 }
 
 }  // namespace levin::tools

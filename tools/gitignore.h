@@ -9,6 +9,13 @@
 
 namespace levin::tools {
 
+// What rules say about a path.
+enum class Verdict {
+  kNone,     // Nothing.
+  kIgnored,  // Leave it out.
+  kNamed,    // Keep it: a rule with `!` names it.
+};
+
 // The rules in force in one folder: those of the folders above, then its own.
 class IgnoreRules {
  public:
@@ -17,7 +24,10 @@ class IgnoreRules {
 
   // Of a path relative to the workspace whose parent folders are not ignored: the last rule that
   // matches decides.
-  bool ignored(std::string_view path, bool is_folder) const;
+  Verdict verdict(std::string_view path, bool is_folder) const;
+  bool ignored(std::string_view path, bool is_folder) const {
+    return verdict(path, is_folder) == Verdict::kIgnored;
+  }
 
  private:
   struct Rule {

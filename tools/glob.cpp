@@ -172,20 +172,33 @@ std::vector<std::string> expand_braces(std::string_view pattern) {
 }
 
 PathFilter::PathFilter(std::string_view glob) {
+  negated_ = glob.starts_with('!');
+  if (negated_) glob.remove_prefix(1);
   if (glob.starts_with("./")) glob.remove_prefix(2);
-  for (const std::string& pattern : expand_braces(glob)) {
+  if (glob.empty()) return;
+  for (std::string pattern : expand_braces(glob)) {
+    if (pattern.size() > 1 && pattern.ends_with('/')) {
+      // Left out, it is the folder; wanted, it is what lies in it, at any depth unless rooted.
+      if (negated_) pattern.pop_back();
+      const bool is_rooted = pattern.find('/') + 1 < pattern.size() && !negated_;
+      if (!negated_) pattern = (is_rooted ? "" : "**/") + pattern + "**";
+    }
     const bool whole_path = pattern.find('/') != std::string::npos;
     const std::string_view body(pattern);
     alternatives_.push_back({Glob(body.starts_with('/') ? body.substr(1) : body), whole_path});
   }
 }
 
-bool PathFilter::matches(std::string_view path) const {
+bool PathFilter::any(std::string_view path) const {
   const std::string_view name = path.substr(path.rfind('/') + 1);
   return std::any_of(alternatives_.begin(), alternatives_.end(),
                      [&](const Alternative& alternative) {
                        return alternative.glob.matches(alternative.whole_path ? path : name);
                      });
+}
+
+bool PathFilter::matches(std::string_view path) const {
+  return alternatives_.empty() || any(path) != negated_;
 }
 
 }  // namespace levin::tools

@@ -41,18 +41,26 @@ class Glob {
 std::vector<std::string> expand_braces(std::string_view pattern);
 
 // What a user means by a glob: without `/` it is matched against the last component, else against
-// the whole path. Braces are expanded.
+// the whole path. Braces are expanded. `!glob` leaves out what matches, folders with all in them;
+// `folder/` means all in it. The empty one matches everything.
 class PathFilter {
  public:
   explicit PathFilter(std::string_view glob);
+
+  // Of a file.
   bool matches(std::string_view path) const;
+  // Of a folder: nothing in it can match.
+  bool excludes(std::string_view folder) const { return negated_ && any(folder); }
 
  private:
   struct Alternative {
     Glob glob;
     bool whole_path;
   };
+  bool any(std::string_view path) const;
+
   std::vector<Alternative> alternatives_;
+  bool negated_ = false;
 };
 
 }  // namespace levin::tools

@@ -176,24 +176,31 @@ Result<FileData> Workspace::load(std::string_view path, size_t bytes_max) const 
   return data;
 }
 
-Result<std::vector<FolderEntry>> Workspace::list_folder(const Place& folder) const {
-  UniqueFd fd(::openat(folder.entry.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return io_error("cannot read the folder " + folder.path);
-  const std::unique_ptr<DIR, CloseFolder> stream(::fdopendir(fd.get()));
-  if (!stream) return io_error("cannot read the folder " + folder.path);
-  fd.release();  // closedir() closes it.
+Result<std::vector<FolderEntry>> read_folder(int fd) {
+  UniqueFd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!own) return io_error("cannot read a folder");
+  const std::unique_ptr<DIR, CloseFolder> stream(::fdopendir(own.get()));
+  if (!stream) return io_error("cannot read a folder");
+  own.release();  // closedir() closes it.
   std::vector<FolderEntry> entries;
   while (const dirent* entry = ::readdir(stream.get())) {
-    const std::string name = entry->d_name;
+    const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
     if (entry->d_type != DT_UNKNOWN) {
-      entries.push_back({name, entry->d_type == DT_DIR, entry->d_type == DT_REG});
+      entries.push_back({std::string(name), entry->d_type == DT_DIR, entry->d_type == DT_REG});
       continue;
     }
     struct stat status {};
-    if (::fstatat(folder.entry.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    entries.push_back({name, S_ISDIR(status.st_mode), S_ISREG(status.st_mode)});
+    if (::fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    entries.push_back({std::string(name), S_ISDIR(status.st_mode), S_ISREG(status.st_mode)});
   }
+  return entries;
+}
+
+Result<std::vector<FolderEntry>> Workspace::list_folder(const Place& folder) const {
+  const UniqueFd fd(::openat(folder.entry.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return io_error("cannot read the folder " + folder.path);
+  TRY_ASSIGN(std::vector<FolderEntry> entries, read_folder(fd.get()));
   std::sort(entries.begin(), entries.end(),
             [](const FolderEntry& a, const FolderEntry& b) { return a.name < b.name; });
   return entries;

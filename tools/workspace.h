@@ -81,6 +81,9 @@ class Workspace {
   std::map<std::string, Seen> seen_;
 };
 
+// The entries of an open folder, in no order. Errors: kIo.
+Result<std::vector<FolderEntry>> read_folder(int fd);
+
 // Reads a whole open file. Errors: kLimit, kIo.
 Result<std::string> read_descriptor(int fd, size_t bytes_max, const std::string& what);
 
