@@ -21,7 +21,7 @@ struct DtypeTotal {
   uint64_t bytes = 0;
 };
 
-std::map<std::string, DtypeTotal> totals_of(const engine::SafeTensors& files) {
+std::map<std::string, DtypeTotal> totals_of(const engine::TensorFiles& files) {
   std::map<std::string, DtypeTotal> totals;
   for (const auto& [name, info] : files.tensors()) {
     DtypeTotal& total = totals[info.dtype];

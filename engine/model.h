@@ -5,12 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/config.h"
-#include "engine/safetensors.h"
+#include "engine/tensor_files.h"
 #include "kernels/device.h"
 #include "kernels/tensor_view.h"
 
@@ -63,20 +64,21 @@ struct Weights {
   std::vector<LayerWeights> layers;
   std::vector<float> final_norm;  // [H]
   MatrixView lm_head;             // [V, H]
+  std::deque<std::vector<float>> dequantised;  // Behind views of quantised tensors.
 };
 
 // A loaded checkpoint. Const after load; may be shared by any number of sessions.
 struct Model {
   ModelConfig config;
-  SafeTensors files;  // Owns the memory that `weights` looks into.
+  TensorFiles files;  // Owns the memory that `weights` looks into.
   Weights weights;
   std::vector<float> inverse_freq;  // [rotary_dim / 2]
   std::string fingerprint;          // Of config and weights: whose states may be loaded.
 };
 
-// Reads config.json and the safetensors of `folder` and checks that each tensor is there with the
-// shape that the config implies. Errors: kNotFound, kCorrupt, kUnsupported; the message names the
+// Reads config.json and the safetensors of a folder, or a GGUF file (`path` ends in .gguf), and checks
+// that each tensor is there with the shape that the config implies. Errors: kNotFound, kCorrupt, kUnsupported; the message names the
 // tensor, what was expected and what was found.
-Result<std::unique_ptr<Model>> load_model(const std::string& folder);
+Result<std::unique_ptr<Model>> load_model(const std::string& path);
 
 }  // namespace levin::engine

@@ -113,21 +113,6 @@ Result<void> check_layout(const std::string& path, std::vector<Placed> places, s
 
 }  // namespace
 
-std::string shape_text(std::span<const int64_t> shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
-}
-
-int64_t TensorInfo::num_elements() const {
-  int64_t count = 1;
-  for (const int64_t size : shape) count *= size;
-  return count;
-}
-
-const TensorInfo* SafeTensors::find(const std::string& name) const {
-  const auto found = tensors_.find(name);
-  return found == tensors_.end() ? nullptr : &found->second;
-}
-
 Result<void> SafeTensors::add_file(const std::string& path) {
   TRY_ASSIGN(MappedFile file, MappedFile::open(path));
   const std::span<const std::byte> bytes = file.bytes();
@@ -152,19 +137,19 @@ Result<void> SafeTensors::add_file(const std::string& path) {
     if (name == "__metadata__") {
       if (!entry.is_object()) return corrupt(path, "__metadata__ is not an object");
       for (const auto& [key, value] : entry.items()) {
-        if (value.is_string()) metadata_[key] = value.get<std::string>();
+        if (value.is_string()) set_metadata(key, value.get<std::string>());
       }
       continue;
     }
     Placed placed;
     TRY_ASSIGN(TensorInfo info, parse_tensor(path, name, entry, data, &placed));
-    if (!tensors_.emplace(name, std::move(info)).second) {
+    if (!add(name, std::move(info))) {
       return corrupt(path, "tensor '" + name + "' is in two files");
     }
     places.push_back(std::move(placed));
   }
   TRY(check_layout(path, std::move(places), data.size()));
-  files_.push_back(std::move(file));
+  keep(std::move(file));
   return {};
 }
 

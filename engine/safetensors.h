@@ -9,22 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "base/mapped_file.h"
 #include "base/result.h"
+#include "engine/tensor_files.h"
 
 namespace levin::engine {
 
-struct TensorInfo {
-  std::string dtype;  // "F32", "F16", "BF16", "I32", ...
-  std::vector<int64_t> shape;
-  std::span<const std::byte> data;
-
-  int64_t num_elements() const;
-};
-
-std::string shape_text(std::span<const int64_t> shape);  // "[2, 3]"
-
-class SafeTensors {
+class SafeTensors final : public TensorFiles {
  public:
   // Opens one file. Errors: kCorrupt with the file, what was expected and what was found.
   static Result<SafeTensors> open_file(const std::string& path);
@@ -32,17 +22,8 @@ class SafeTensors {
   // also: kNotFound naming both; kCorrupt when the index names a shard or tensor that is not there.
   static Result<SafeTensors> open_folder(const std::string& folder);
 
-  const std::map<std::string, TensorInfo>& tensors() const { return tensors_; }
-  const TensorInfo* find(const std::string& name) const;
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  size_t num_files() const { return files_.size(); }
-
  private:
   Result<void> add_file(const std::string& path);
-
-  std::vector<MappedFile> files_;
-  std::map<std::string, TensorInfo> tensors_;
-  std::map<std::string, std::string> metadata_;
 };
 
 // Collects tensors in memory, then writes them as one file, atomically.

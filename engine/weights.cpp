@@ -5,9 +5,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 
 #include "base/file_io.h"
+#include "engine/gguf_model.h"
 #include "engine/model.h"
+#include "engine/safetensors.h"
+#include "kernels/quant_blocks.h"
 
 namespace levin::engine {
 namespace {
@@ -17,7 +21,7 @@ using kernels::DType;
 // Looks tensors up by name and keeps the first problem, so that the name map below reads as a list.
 class TensorSource {
  public:
-  explicit TensorSource(const SafeTensors& files) : files_(files) {}
+  TensorSource(const TensorFiles& files, Weights* owner) : files_(files), owner_(owner) {}
 
   bool has(const std::string& name) const { return files_.find(name) != nullptr; }
 
@@ -29,6 +33,7 @@ class TensorSource {
     view.dtype = dtype_of(*info);
     view.rows = rows;
     view.cols = cols;
+    if (block_type_of(*info)) view.data = dequantised(name, *info);
     return view;
   }
 
@@ -45,9 +50,34 @@ class TensorSource {
   }
 
  private:
+  static std::optional<kernels::BlockType> block_type_of(const TensorInfo& info) {
+    if (info.dtype == "Q4_0") return kernels::BlockType::kQ4_0;
+    if (info.dtype == "Q8_0") return kernels::BlockType::kQ8_0;
+    if (info.dtype == "Q4_K") return kernels::BlockType::kQ4_K;
+    if (info.dtype == "Q6_K") return kernels::BlockType::kQ6_K;
+    return std::nullopt;
+  }
+
   static DType dtype_of(const TensorInfo& info) {
-    if (info.dtype == "F32") return DType::kF32;
+    if (info.dtype == "F32" || block_type_of(info)) return DType::kF32;
     return info.dtype == "F16" ? DType::kF16 : DType::kBF16;
+  }
+
+  // Exact weights of a quantised tensor: a float32 copy.
+  const float* dequantised(const std::string& name, const TensorInfo& info) {
+    const kernels::BlockType type = *block_type_of(info);
+    const int64_t num_blocks = info.num_elements() / kernels::block_weights(type);
+    const int64_t bad = kernels::find_bad_block(type, info.data.data(), num_blocks);
+    if (bad >= 0 && !error_) {
+      error_ = Error(ErrorCode::kCorrupt,
+                     fmt::format("tensor '{}': the scale of {} block {} is not a finite number",
+                                 name, info.dtype, bad));
+    }
+    if (error_) return nullptr;
+    std::vector<float>& copy = owner_->dequantised.emplace_back();
+    copy.resize(static_cast<size_t>(info.num_elements()));
+    kernels::dequantise(type, info.data.data(), num_blocks, copy.data());
+    return copy.data();
   }
 
   static float element(const TensorInfo& info, size_t index) {
@@ -85,7 +115,8 @@ class TensorSource {
                                                       shape_text(info->shape), shape_text(shape)));
       return nullptr;
     }
-    if (info->dtype != "F32" && info->dtype != "F16" && info->dtype != "BF16") {
+    const bool is_plain = info->dtype == "F32" || info->dtype == "F16" || info->dtype == "BF16";
+    if (!is_plain && (shape.size() < 2 || !block_type_of(*info))) {
       error_ =
           Error(ErrorCode::kUnsupported,
                 fmt::format("tensor '{}' is {}, expected F32, F16 or BF16", name, info->dtype));
@@ -94,7 +125,8 @@ class TensorSource {
     return info;
   }
 
-  const SafeTensors& files_;
+  const TensorFiles& files_;
+  Weights* owner_;
   std::optional<Error> error_;
 };
 
@@ -153,9 +185,9 @@ void load_moe(TensorSource& source, const ModelConfig& config, const std::string
   weights->shared_gate = source.matrix(prefix + "coefficient.weight", 1, hidden);
 }
 
-Result<Weights> load_weights(const SafeTensors& files, const ModelConfig& config) {
-  TensorSource source(files);
+Result<Weights> load_weights(const TensorFiles& files, const ModelConfig& config) {
   Weights weights;
+  TensorSource source(files, &weights);
   weights.embedding =
       source.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
   // Stops at the first problem: a wrong config may claim millions of experts that no file holds.
@@ -179,7 +211,7 @@ Result<Weights> load_weights(const SafeTensors& files, const ModelConfig& config
 
 // Tells checkpoints apart without reading all of them: the config, every tensor's name, type and
 // shape, and the first bytes of some tensors spread over the file.
-std::string fingerprint_of(const std::string& config_text, const SafeTensors& files) {
+std::string fingerprint_of(const std::string& config_text, const TensorFiles& files) {
   constexpr size_t kSamples = 256;
   constexpr size_t kSampleBytes = 4096;
   XXH3_state_t* hash = XXH3_createState();
@@ -199,17 +231,30 @@ std::string fingerprint_of(const std::string& config_text, const SafeTensors& fi
   return fmt::format("{:016x}", digest);
 }
 
+// A folder, or a GGUF file: the config as JSON, and the tensors under their published names.
+Result<std::string> open_files(const std::string& path, Model* model) {
+  if (is_gguf_path(path) && !std::filesystem::is_directory(path)) {
+    TRY_ASSIGN(Gguf file, Gguf::open(path));
+    TRY_ASSIGN(std::string config_text, gguf_config_json(file));
+    TRY_ASSIGN(model->config, parse_config(config_text, path + " (metadata)"));
+    TRY_ASSIGN(model->files, take_gguf_tensors(std::move(file)));
+    return config_text;
+  }
+  const std::string config_path = path + "/config.json";
+  TRY_ASSIGN(std::string config_text, read_file(config_path, 16 << 20));
+  TRY_ASSIGN(model->config, parse_config(config_text, config_path));
+  TRY_ASSIGN(model->files, SafeTensors::open_folder(path));
+  return config_text;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Model>> load_model(const std::string& folder) {
+Result<std::unique_ptr<Model>> load_model(const std::string& path) {
   auto model = std::make_unique<Model>();
-  const std::string config_path = folder + "/config.json";
-  TRY_ASSIGN(const std::string config_text, read_file(config_path, 16 << 20));
-  TRY_ASSIGN(model->config, parse_config(config_text, config_path));
-  TRY_ASSIGN(model->files, SafeTensors::open_folder(folder));
+  TRY_ASSIGN(const std::string config_text, open_files(path, model.get()));
   model->fingerprint = fingerprint_of(config_text, model->files);
   Result<Weights> weights = load_weights(model->files, model->config);
-  if (!weights) return std::move(weights).error().context("loading the model in " + folder);
+  if (!weights) return std::move(weights).error().context("loading the model in " + path);
   model->weights = *std::move(weights);
   const ModelConfig& config = model->config;
   for (int64_t c = 0; c < config.rotary_dim / 2; ++c) {

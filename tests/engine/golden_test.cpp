@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file_io.h"
+#include "engine/safetensors.h"
 #include "engine/session.h"
 
 namespace levin::engine {
