@@ -1,5 +1,7 @@
 #include "engine/forward.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "engine/layers/layers.h"
 
@@ -38,6 +40,13 @@ void decoder_layer(const ForwardContext& context, int64_t layer, int64_t n) {
   context.emit("layer_out", layer, hidden, n, width);
 }
 
+// The two kinds of attention never run at once.
+int64_t attention_scratch(const ModelConfig& config, int num_workers) {
+  return std::max(
+      num_workers * kernels::lightning_scratch_floats(config.head_dim),
+      kernels::attention_scratch_floats(config.num_heads, config.head_dim, num_workers));
+}
+
 }  // namespace
 
 Result<ForwardBuffers> ForwardBuffers::create(const ModelConfig& config, kernels::Device& device,
@@ -56,8 +65,7 @@ Result<ForwardBuffers> ForwardBuffers::create(const ModelConfig& config, kernels
       {&b.qkv, n * 3 * wide},
       {&b.mixed, n * wide},
       {&b.gate, n * wide},
-      {&b.scratch,
-       device.parallel().num_workers * kernels::lightning_scratch_floats(config.head_dim)},
+      {&b.scratch, attention_scratch(config, device.parallel().num_workers)},
       {&b.router, n * config.num_experts},
       {&b.route_weights, n * config.num_experts_per_token},
       {&b.expert_in, n * config.hidden_size},

@@ -23,10 +23,10 @@ struct ForwardBuffers {
   kernels::DeviceBuffer hidden;         // [n, H]: the layer's input and output
   kernels::DeviceBuffer normed;         // [n, H]
   kernels::DeviceBuffer branch;         // [n, H]: output of a block before the residual
-  kernels::DeviceBuffer qkv;            // [n, 3 h d] or q | k, v are written to the cache
+  kernels::DeviceBuffer qkv;            // [n, 3 h d], or q [n, h d], k, v [n, g d]
   kernels::DeviceBuffer mixed;          // [n, h d]: attention output
   kernels::DeviceBuffer gate;           // [n, h d]
-  kernels::DeviceBuffer scratch;        // lightning scratch of each worker
+  kernels::DeviceBuffer scratch;        // of either kind of attention
   kernels::DeviceBuffer router;         // [n, E]
   kernels::DeviceBuffer route_weights;  // [n, k]
   kernels::DeviceBuffer expert_in;      // [n, H]

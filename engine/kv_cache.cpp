@@ -1,12 +1,9 @@
 #include "engine/kv_cache.h"
 
-#include <algorithm>
-
 namespace levin::engine {
 
 void KvCache::set_page(size_t index, kernels::DeviceBuffer page) {
-  key_pages_[index] = page.data();
-  value_pages_[index] = page.data() + half_floats();
+  starts_[index] = page.data();
   // Shared with later copies of this cache; see pages_.
   pages_[index] = std::make_shared<kernels::DeviceBuffer>(std::move(page));
 }
@@ -18,13 +15,12 @@ Result<void> KvCache::reserve(int64_t first, int64_t count) {
     const bool is_new = index >= pages_.size();
     if (!is_new && pages_[index].use_count() == 1) continue;
     TRY_ASSIGN(kernels::DeviceBuffer page,
-               kernels::DeviceBuffer::create(*device_, 2 * half_floats()));
+               kernels::DeviceBuffer::create(*device_, page_bytes() / sizeof(float)));
     if (is_new) {
       pages_.emplace_back();
-      key_pages_.push_back(nullptr);
-      value_pages_.push_back(nullptr);
+      starts_.push_back(nullptr);
     } else {
-      device_->copy(page.data(), pages_[index]->data(), page.size() * sizeof(float));
+      device_->copy(page.data(), pages_[index]->data(), page_bytes());
     }
     set_page(index, std::move(page));
   }
@@ -35,18 +31,13 @@ void KvCache::truncate(int64_t num_tokens) {
   const auto count = static_cast<size_t>((num_tokens + kPageTokens - 1) / kPageTokens);
   if (count >= pages_.size()) return;
   pages_.resize(count);
-  key_pages_.resize(count);
-  value_pages_.resize(count);
+  starts_.resize(count);
 }
 
-float* KvCache::key_row(int64_t position) const {
-  return key_pages_[static_cast<size_t>(position / kPageTokens)] +
-         position % kPageTokens * row_floats_;
-}
-
-float* KvCache::value_row(int64_t position) const {
-  return value_pages_[static_cast<size_t>(position / kPageTokens)] +
-         position % kPageTokens * row_floats_;
+char* KvCache::step(int64_t head, int64_t position) const {
+  const int64_t element = layout_.key_at(head, position % kPageTokens, 0);
+  return static_cast<char*>(starts_[static_cast<size_t>(position / kPageTokens)]) +
+         static_cast<size_t>(element) * kernels::dtype_size(layout_.dtype);
 }
 
 }  // namespace levin::engine

@@ -16,7 +16,7 @@ Result<Session> Session::open(const Model& model, kernels::Device& device,
   if (session.options_.context_tokens_max <= 0) {
     session.options_.context_tokens_max = model.config.max_position_embeddings;
   }
-  TRY_ASSIGN(session.state_, State::create(model.config, device));
+  TRY_ASSIGN(session.state_, State::create(model.config, device, options.kv_dtype));
   TRY_ASSIGN(session.buffers_,
              ForwardBuffers::create(model.config, device, options.prefill_chunk_tokens));
   session.logits_.resize(static_cast<size_t>(model.config.vocab_size));
@@ -110,7 +110,7 @@ Result<void> Session::restore_state(int64_t position) {
   }
   const Anchors::Anchor* anchor = anchors_.nearest(position);
   if (anchor == nullptr) {
-    TRY_ASSIGN(state_, State::create(model_->config, *device_));
+    TRY_ASSIGN(state_, State::create(model_->config, *device_, options_.kv_dtype));
     return {};
   }
   TRY_ASSIGN(state_, anchor->state.clone(*device_));
@@ -157,7 +157,7 @@ Result<void> Session::save(const std::string& path) {
 }
 
 Result<void> Session::load(const std::string& path) {
-  TRY_ASSIGN(SavedState saved, load_state(path, *model_, *device_));
+  TRY_ASSIGN(SavedState saved, load_state(path, *model_, *device_, options_.kv_dtype));
   const auto total = static_cast<int64_t>(saved.log.size());
   if (total > options_.context_tokens_max) {
     return Error(ErrorCode::kLimit, fmt::format("{}: holds {} tokens, this session takes {}", path,

@@ -16,6 +16,8 @@ struct SessionOptions {
   int64_t context_tokens_max = 0;      // 0: the config's max_position_embeddings.
   int64_t prefill_chunk_tokens = 256;  // Tokens per forward pass: bounds the memory of activations.
   size_t anchor_bytes_max = size_t{1} << 30;
+  // Of cached keys and values: kF32 or kBF16, which is half the memory and twice the speed.
+  kernels::DType kv_dtype = kernels::DType::kF32;
 };
 
 // Not thread-safe: one thread owns a session. The model and device outlive it.

@@ -20,7 +20,8 @@ size_t bytes_of(const std::vector<kernels::DeviceBuffer>& buffers) {
 
 }  // namespace
 
-Result<State> State::create(const ModelConfig& config, kernels::Device& device) {
+Result<State> State::create(const ModelConfig& config, kernels::Device& device,
+                            kernels::DType kv_dtype) {
   State state;
   const auto linear_floats =
       static_cast<size_t>(config.num_heads * config.head_dim * config.head_dim);
@@ -35,7 +36,8 @@ Result<State> State::create(const ModelConfig& config, kernels::Device& device) 
     }
     state.linear.push_back(std::move(linear));
     state.journal.push_back(std::move(journal));
-    state.kv.emplace_back(device, config.num_kv_heads, config.head_dim);
+    state.kv.emplace_back(device,
+                          kernels::KvLayout{kv_dtype, config.num_kv_heads, config.head_dim});
   }
   return state;
 }

@@ -19,11 +19,14 @@ struct State {
   std::vector<kernels::DeviceBuffer> journal;  // [h, 2, kLightningBlock, d]
   std::vector<KvCache> kv;
 
-  static Result<State> create(const ModelConfig& config, kernels::Device& device);
+  // kv_dtype: of the KV caches, kF32 or kBF16; linear states are always float32.
+  static Result<State> create(const ModelConfig& config, kernels::Device& device,
+                              kernels::DType kv_dtype);
 
   // Position of the first token of the current block.
   int64_t block_start() const { return num_tokens - num_tokens % kernels::kLightningBlock; }
 
+  kernels::DType kv_dtype() const { return kv.front().layout().dtype; }
   size_t linear_bytes() const;  // Linear states and journals.
   size_t kv_bytes() const;
 

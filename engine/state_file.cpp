@@ -16,7 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kMagic = "LEVNSTAT";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kFixedBytes = 16;  // Magic, version, header length.
 constexpr size_t kChecksumBytes = 8;
 
@@ -55,30 +55,34 @@ class Writer {
   Hash hash_;
 };
 
-json layout_of(const Model& model) {
+json layout_of(const Model& model, kernels::DType kv_dtype) {
   return {{"fingerprint", model.fingerprint},
           {"block", kernels::kLightningBlock},
           {"state_dtype", "F32"},
-          {"kv_dtype", "F32"}};
+          {"kv_step", kernels::kKvStep},
+          {"kv_dtype", kv_dtype == kernels::DType::kBF16 ? "BF16" : "F32"}};
 }
 
-size_t payload_bytes(const Model& model, int64_t num_tokens, bool has_logits) {
+size_t payload_bytes(const Model& model, kernels::DType kv_dtype, int64_t num_tokens,
+                     bool has_logits) {
   const ModelConfig& config = model.config;
   const int64_t d = config.head_dim;
-  int64_t floats = has_logits ? config.vocab_size : 0;
+  const kernels::KvLayout layout{kv_dtype, config.num_kv_heads, d};
+  const int64_t num_steps = (num_tokens + kernels::kKvStep - 1) / kernels::kKvStep;
+  const auto kv_size = static_cast<int64_t>(kernels::dtype_size(kv_dtype));
+  int64_t bytes = 4 * (has_logits ? config.vocab_size : 0);
   for (const AttentionKind kind : config.attention_kinds) {
     if (kind == AttentionKind::kLightning) {
-      floats += config.num_heads * d * (d + 2 * (num_tokens % kernels::kLightningBlock));
+      bytes += 4 * config.num_heads * d * (d + 2 * (num_tokens % kernels::kLightningBlock));
     } else {
-      floats += 2 * num_tokens * config.num_kv_heads * d;
+      bytes += num_steps * layout.num_kv_heads * layout.step() * kv_size;
     }
   }
-  return static_cast<size_t>(floats) * sizeof(float) +
-         static_cast<size_t>(num_tokens) * sizeof(TokenId);
+  return static_cast<size_t>(bytes) + static_cast<size_t>(num_tokens) * sizeof(TokenId);
 }
 
-// Calls f(pointer, floats) for every run of floats of the state, in file order. Of a journal only
-// the rows in use are visited.
+// Calls f(pointer, bytes) for every stretch of memory of the state, in file order. Of a journal only
+// the rows in use are visited, of a cache only the steps.
 template <typename F>
 Result<void> visit_state(const Model& model, const State& state, const F& f) {
   const ModelConfig& config = model.config;
@@ -86,19 +90,22 @@ Result<void> visit_state(const Model& model, const State& state, const F& f) {
   const int64_t used = state.num_tokens % kernels::kLightningBlock;
   for (size_t layer = 0; layer < config.attention_kinds.size(); ++layer) {
     if (config.attention_kinds[layer] == AttentionKind::kLightning) {
-      TRY(f(state.linear[layer].data(), state.linear[layer].size()));
+      TRY(f(reinterpret_cast<char*>(state.linear[layer].data()),
+            state.linear[layer].size() * sizeof(float)));
       for (int64_t half = 0; half < 2 * config.num_heads; ++half) {
-        TRY(f(state.journal[layer].data() + half * kernels::kLightningBlock * d,
-              static_cast<size_t>(used * d)));
+        TRY(f(reinterpret_cast<char*>(state.journal[layer].data() +
+                                      half * kernels::kLightningBlock * d),
+              static_cast<size_t>(used * d) * sizeof(float)));
       }
       continue;
     }
     const KvCache& cache = state.kv[layer];
-    for (int64_t row = 0; row < state.num_tokens; row += KvCache::kPageTokens) {
-      const auto floats = static_cast<size_t>(
-          std::min(KvCache::kPageTokens, state.num_tokens - row) * cache.row_floats());
-      TRY(f(cache.key_row(row), floats));
-      TRY(f(cache.value_row(row), floats));
+    const auto step_bytes =
+        static_cast<size_t>(cache.layout().step()) * kernels::dtype_size(cache.layout().dtype);
+    for (int64_t head = 0; head < config.num_kv_heads; ++head) {
+      for (int64_t first = 0; first < state.num_tokens; first += kernels::kKvStep) {
+        TRY(f(cache.step(head, first), step_bytes));
+      }
     }
   }
   return {};
@@ -115,7 +122,8 @@ struct Header {
 };
 
 // The checksum is tested first: after it only honest files remain, and version or model decide.
-Result<Header> read_header(const std::string& path, std::string_view file, const Model& model) {
+Result<Header> read_header(const std::string& path, std::string_view file, const Model& model,
+                           kernels::DType kv_dtype) {
   if (file.size() < kFixedBytes + kChecksumBytes || file.substr(0, 8) != kMagic) {
     return corrupt(path, "is not a levin state file");
   }
@@ -142,10 +150,10 @@ Result<Header> read_header(const std::string& path, std::string_view file, const
       !header["has_logits"].is_boolean()) {
     return corrupt(path, "its header lacks layout, num_tokens or has_logits");
   }
-  if (header["layout"] != layout_of(model)) {
+  if (header["layout"] != layout_of(model, kv_dtype)) {
     return Error(ErrorCode::kUnsupported,
                  fmt::format("{}: belongs to another model or layout: {}, expected {}", path,
-                             header["layout"].dump(), layout_of(model).dump()));
+                             header["layout"].dump(), layout_of(model, kv_dtype).dump()));
   }
   Header out;
   out.num_tokens = header["num_tokens"];
@@ -153,7 +161,7 @@ Result<Header> read_header(const std::string& path, std::string_view file, const
   out.payload = file.substr(kFixedBytes + header_bytes,
                             file.size() - kFixedBytes - header_bytes - kChecksumBytes);
   if (out.num_tokens < 0 || out.num_tokens > static_cast<int64_t>(file.size()) ||
-      out.payload.size() != payload_bytes(model, out.num_tokens, out.has_logits)) {
+      out.payload.size() != payload_bytes(model, kv_dtype, out.num_tokens, out.has_logits)) {
     return corrupt(path,
                    fmt::format("holds {} bytes for {} tokens, which is not what its model needs",
                                out.payload.size(), out.num_tokens));
@@ -167,7 +175,7 @@ Result<void> save_state(const std::string& path, const Model& model,
                         const std::vector<TokenId>& log, const State& state,
                         const std::vector<float>& logits) {
   CHECK(static_cast<int64_t>(log.size()) == state.num_tokens, log.size(), state.num_tokens);
-  const json header = {{"layout", layout_of(model)},
+  const json header = {{"layout", layout_of(model, state.kv_dtype())},
                        {"num_tokens", state.num_tokens},
                        {"has_logits", !logits.empty()}};
   const std::string text = header.dump();
@@ -181,16 +189,16 @@ Result<void> save_state(const std::string& path, const Model& model,
   TRY(writer.array(log.data(), log.size()));
   TRY(writer.array(logits.data(), logits.size()));
   TRY(visit_state(model, state,
-                  [&](const float* values, size_t count) { return writer.array(values, count); }));
+                  [&](const char* part, size_t bytes) { return writer.bytes({part, bytes}); }));
   return writer.finish();
 }
 
-Result<SavedState> load_state(const std::string& path, const Model& model,
-                              kernels::Device& device) {
+Result<SavedState> load_state(const std::string& path, const Model& model, kernels::Device& device,
+                              kernels::DType kv_dtype) {
   TRY_ASSIGN(const MappedFile mapped, MappedFile::open(path));
   const std::string_view file(reinterpret_cast<const char*>(mapped.bytes().data()),
                               mapped.bytes().size());
-  TRY_ASSIGN(const Header header, read_header(path, file, model));
+  TRY_ASSIGN(const Header header, read_header(path, file, model, kv_dtype));
   SavedState saved;
   const char* at = header.payload.data();
   const auto take = [&](void* to, size_t bytes) {
@@ -205,15 +213,15 @@ Result<SavedState> load_state(const std::string& path, const Model& model,
   }
   if (header.has_logits) saved.logits.resize(static_cast<size_t>(model.config.vocab_size));
   take(saved.logits.data(), saved.logits.size() * sizeof(float));
-  TRY_ASSIGN(saved.state, State::create(model.config, device));
+  TRY_ASSIGN(saved.state, State::create(model.config, device, kv_dtype));
   saved.state.num_tokens = header.num_tokens;
   for (size_t layer = 0; layer < saved.state.kv.size(); ++layer) {
     if (model.config.attention_kinds[layer] == AttentionKind::kSoftmax && header.num_tokens > 0) {
       TRY(saved.state.kv[layer].reserve(0, header.num_tokens));
     }
   }
-  TRY(visit_state(model, saved.state, [&](float* values, size_t count) -> Result<void> {
-    take(values, count * sizeof(float));
+  TRY(visit_state(model, saved.state, [&](char* part, size_t bytes) -> Result<void> {
+    take(part, bytes);
     return {};
   }));
   return saved;

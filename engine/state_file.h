@@ -22,7 +22,9 @@ Result<void> save_state(const std::string& path, const Model& model,
                         const std::vector<float>& logits);
 
 // Errors: kNotFound; kCorrupt (cut, damaged, not such a file); kUnsupported (another version,
-// another model). The message names the file and what was expected and found.
-Result<SavedState> load_state(const std::string& path, const Model& model, kernels::Device& device);
+// another model, another type of KV cache). The message names the file and what was expected and
+// found.
+Result<SavedState> load_state(const std::string& path, const Model& model, kernels::Device& device,
+                              kernels::DType kv_dtype);
 
 }  // namespace levin::engine

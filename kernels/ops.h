@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "kernels/kv_layout.h"
 #include "kernels/tensor_view.h"
 
 namespace levin::kernels {
@@ -30,16 +31,16 @@ struct RotaryArgs {
   int64_t first_position;  // Absolute position of token 0.
 };
 
-// Tokens per block of lightning attention. Blocks lie on an absolute grid (positions 0, 64, 128 ...),
-// whatever way the tokens come, so that any split into calls makes the same sums, bit for bit. 64
-// keeps a block's scores and operands in the level-1 and level-2 caches at head_dim 128.
+// Tokens per block of lightning attention. Blocks lie on an absolute grid (positions 0, 64, 128
+// ...), whatever way the tokens come, so that any split into calls makes the same sums, bit for
+// bit. 64 keeps a block's scores and operands in the level-1 and level-2 caches at head_dim 128.
 constexpr int64_t kLightningBlock = 64;
 
-// Lightning attention: S_t = decay * S_{t-1} + k_t v_t^T, o_t = q_t^T S_t, decay = exp(-slope_rate),
-// in block form. The state is S at the start of the current block plus a journal of the block's keys
-// and values; S moves on only when a block is full. So a decode step reads S and writes none of it,
-// and dropping tokens of the current block costs nothing.
-// qkv holds q, k, v of one head side by side: [num_tokens, num_heads, 3, head_dim], silu applied.
+// Lightning attention: S_t = decay * S_{t-1} + k_t v_t^T, o_t = q_t^T S_t, decay =
+// exp(-slope_rate), in block form. The state is S at the start of the current block plus a journal
+// of the block's keys and values; S moves on only when a block is full. So a decode step reads S
+// and writes none of it, and dropping tokens of the current block costs nothing. qkv holds q, k, v
+// of one head side by side: [num_tokens, num_heads, 3, head_dim], silu applied.
 struct LightningArgs {
   const float* qkv;
   const float* decay_powers;  // [num_heads, kLightningBlock + 1]: exp(-slope_rate * i)
@@ -50,30 +51,56 @@ struct LightningArgs {
   int64_t num_tokens;
   int64_t num_heads;
   int64_t head_dim;
-  int64_t first_position;     // Absolute position of token 0.
+  int64_t first_position;  // Absolute position of token 0.
 };
 
 constexpr int64_t lightning_scratch_floats(int64_t head_dim) {
   return kLightningBlock * kLightningBlock + kLightningBlock * head_dim;
 }
 
+// Puts keys (rotated) and values of num_tokens tokens into their cache pages (kv_layout.h), rounded
+// to the cache's type. Where the last token is the first of a pair, the value beside it becomes 0:
+// no number of a dropped token is left where a kernel may read it.
+struct KvWriteArgs {
+  const float* k;  // [num_tokens, num_kv_heads, head_dim]
+  const float* v;
+  void* const* pages;  // Of the sequence from position 0; kKvPageTokens each.
+  KvLayout layout;
+  int64_t num_tokens;
+  int64_t first_position;
+};
+
 // Causal softmax attention of num_tokens queries over a paged cache that already holds their keys.
 // Query token i sees positions 0 .. first_position + i. Query head j reads kv head j / (heads/kv).
+// A row's sums run over steps of kKvStep keys and sections of kAttentionSection on the absolute
+// grid, so its bits depend neither on the other rows of the call nor on the threads.
 struct AttentionArgs {
-  const float* q;               // [num_tokens, num_heads, head_dim], rotated
-  const float* const* k_pages;  // pages of [page_tokens, num_kv_heads, head_dim], rotated keys
-  const float* const* v_pages;
-  float* out;  // [num_tokens, num_heads, head_dim]
+  const float* q;            // [num_tokens, num_heads, head_dim], rotated
+  const void* const* pages;  // As in KvWriteArgs.
+  float* out;                // [num_tokens, num_heads, head_dim]
+  float* scratch;            // attention_scratch_floats()
+  KvLayout layout;
   int64_t num_tokens;
   int64_t num_heads;
-  int64_t num_kv_heads;
-  int64_t head_dim;
-  int64_t page_tokens;  // <= kAttentionPageMax
   int64_t first_position;
   float scale;  // 1 / sqrt(head_dim)
 };
 
-constexpr int64_t kAttentionPageMax = 256;
+// Keys that one thread walks alone; partial results are merged in order. 512 keys of 128 dims in
+// bf16 are 256 KiB: long enough to read memory at full speed, short enough to share 2k of context.
+constexpr int64_t kAttentionSection = 512;
+// Query rows of one KV head that share each loaded key.
+constexpr int64_t kAttentionTileRows = 64;
+// Calls of at most this many tokens are split by sections, longer ones by query rows.
+constexpr int64_t kAttentionSplitTokens = 8;
+// Sections in flight before their results are merged: bounds the scratch at any depth.
+constexpr int64_t kAttentionRound = 32;
+
+constexpr int64_t attention_scratch_floats(int64_t num_heads, int64_t head_dim, int num_workers) {
+  const int64_t row = (head_dim + 15) / 16 * 16 + 2;
+  return 3 * kAttentionTileRows * row * num_workers +
+         (kAttentionRound + 1) * kAttentionSplitTokens * num_heads * row;
+}
 
 // Router: softmax over all experts in float32, the top_k largest (ties: lower index first), weights
 // divided by their sum. Best expert first.
@@ -108,6 +135,7 @@ struct Ops {
                      int64_t count, float* out);
   void (*rotary)(const Parallel&, const RotaryArgs&);
   void (*lightning_attention)(const Parallel&, const LightningArgs&);
+  void (*kv_write)(const Parallel&, const KvWriteArgs&);
   void (*attention)(const Parallel&, const AttentionArgs&);
   void (*route)(const Parallel&, const RouteArgs&);
   // out[i] = x[rows[i]], both with `width` columns.
@@ -124,9 +152,9 @@ struct Ops {
 // Plain scalar truth (reference/ops_reference.cpp); never optimised.
 const Ops& reference_ops();
 
-// The defining forms of lightning attention, for tests. Both start from `state` (S just before token 0;
-// journal and positions are not used). naive: every pair of tokens, state only read. recurrent: token
-// by token, state advanced. Sums in double.
+// The defining forms of lightning attention, for tests. Both start from `state` (S just before
+// token 0; journal and positions are not used). naive: every pair of tokens, state only read.
+// recurrent: token by token, state advanced. Sums in double.
 void lightning_attention_naive(const LightningArgs& args);
 void lightning_attention_recurrent(const LightningArgs& args);
 

@@ -7,6 +7,8 @@ namespace levin::kernels {
 
 const Ops& baseline_ops();  // What every x86-64 has (SSE2), and the fallback elsewhere.
 const Ops& avx2_ops();      // AVX2, FMA, F16C
-const Ops& avx512_ops();    // AVX-512 F, BW, VL, DQ
+const Ops& avx512_ops();    // AVX-512 F, BW, VL, DQ; BF16 where the CPU has it
+
+void attention_avx512bf16(const Parallel& parallel, const AttentionArgs& args);
 
 }  // namespace levin::kernels

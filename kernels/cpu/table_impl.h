@@ -5,6 +5,7 @@
 #include "kernels/cpu/elementwise_impl.h"
 #include "kernels/cpu/gemm_impl.h"
 #include "kernels/cpu/linear_attention_impl.h"
+#include "kernels/cpu/rotary_impl.h"
 
 namespace levin::kernels {
 namespace {
@@ -21,6 +22,7 @@ inline Ops make_table(const char* name) {
   ops.scaled_sum = op_scaled_sum;
   ops.rotary = op_rotary;
   ops.lightning_attention = op_lightning_attention;
+  ops.kv_write = op_kv_write;
   ops.attention = op_attention;
   ops.route = op_route;
   ops.gather_rows = op_gather_rows;

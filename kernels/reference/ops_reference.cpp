@@ -142,21 +142,50 @@ void lightning_attention(const Parallel&, const LightningArgs& args) {
   }
 }
 
+float kv_element(const KvLayout& layout, const void* page, int64_t index) {
+  if (layout.dtype == DType::kF32) return static_cast<const float*>(page)[index];
+  return from_bf16(static_cast<const uint16_t*>(page)[index]);
+}
+
+void kv_write(const Parallel&, const KvWriteArgs& args) {
+  const KvLayout& layout = args.layout;
+  const auto put = [&](void* page, int64_t index, float value) {
+    if (layout.dtype == DType::kF32) static_cast<float*>(page)[index] = value;
+    if (layout.dtype == DType::kBF16) static_cast<uint16_t*>(page)[index] = to_bf16(value);
+  };
+  for (int64_t t = 0; t < args.num_tokens; ++t) {
+    const int64_t position = args.first_position + t;
+    void* page = args.pages[position / kKvPageTokens];
+    const int64_t place = position % kKvPageTokens;
+    for (int64_t head = 0; head < layout.num_kv_heads; ++head) {
+      for (int64_t c = 0; c < layout.head_dim; ++c) {
+        const int64_t from = (t * layout.num_kv_heads + head) * layout.head_dim + c;
+        put(page, layout.key_at(head, place, c), args.k[from]);
+        put(page, layout.value_at(head, place, c), args.v[from]);
+        if (t + 1 == args.num_tokens && place % 2 == 0) {
+          put(page, layout.value_at(head, place + 1, c), 0);
+        }
+      }
+    }
+  }
+}
+
 void attention(const Parallel&, const AttentionArgs& args) {
-  const int64_t d = args.head_dim;
+  const KvLayout& layout = args.layout;
+  const int64_t d = layout.head_dim;
   for (int64_t t = 0; t < args.num_tokens; ++t) {
     for (int64_t head = 0; head < args.num_heads; ++head) {
-      const int64_t kv_head = head / (args.num_heads / args.num_kv_heads);
+      const int64_t kv_head = head / (args.num_heads / layout.num_kv_heads);
       const float* q = args.q + (t * args.num_heads + head) * d;
       const int64_t visible = args.first_position + t + 1;
-      const auto at = [&](const float* const* pages, int64_t position) {
-        return pages[position / args.page_tokens] +
-               (position % args.page_tokens * args.num_kv_heads + kv_head) * d;
-      };
       std::vector<double> weight(static_cast<size_t>(visible));
       for (int64_t j = 0; j < visible; ++j) {
+        const void* page = args.pages[j / kKvPageTokens];
         double score = 0;
-        for (int64_t c = 0; c < d; ++c) score += double{q[c]} * at(args.k_pages, j)[c];
+        for (int64_t c = 0; c < d; ++c) {
+          score += double{q[c]} *
+                   kv_element(layout, page, layout.key_at(kv_head, j % kKvPageTokens, c));
+        }
         weight[static_cast<size_t>(j)] = score * args.scale;
       }
       const double maximum = *std::max_element(weight.begin(), weight.end());
@@ -164,8 +193,11 @@ void attention(const Parallel&, const AttentionArgs& args) {
       for (double& w : weight) total += w = std::exp(w - maximum);
       for (int64_t c = 0; c < d; ++c) {
         double sum = 0;
-        for (int64_t j = 0; j < visible; ++j)
-          sum += weight[static_cast<size_t>(j)] * at(args.v_pages, j)[c];
+        for (int64_t j = 0; j < visible; ++j) {
+          sum += weight[static_cast<size_t>(j)] *
+                 kv_element(layout, args.pages[j / kKvPageTokens],
+                            layout.value_at(kv_head, j % kKvPageTokens, c));
+        }
         args.out[(t * args.num_heads + head) * d + c] = static_cast<float>(sum / total);
       }
     }
@@ -237,6 +269,7 @@ const Ops& reference_ops() {
     ops.scaled_sum = scaled_sum;
     ops.rotary = rotary;
     ops.lightning_attention = lightning_attention;
+    ops.kv_write = kv_write;
     ops.attention = attention;
     ops.route = route;
     ops.gather_rows = gather_rows;

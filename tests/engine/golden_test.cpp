@@ -96,8 +96,21 @@ class GoldenTest : public testing::TestWithParam<Param> {
     }
   }
 
+  // Keys or values of one position, [num_kv_heads, head_dim].
+  static void append_row(const KvCache& cache, char which, int64_t position,
+                         std::vector<float>* out) {
+    const kernels::KvLayout& layout = cache.layout();
+    const int64_t place = position % KvCache::kPageTokens;
+    const auto* page = static_cast<const float*>(cache.pages()[position / KvCache::kPageTokens]);
+    for (int64_t head = 0; head < layout.num_kv_heads; ++head) {
+      for (int64_t c = 0; c < layout.head_dim; ++c) {
+        out->push_back(page[which == 'k' ? layout.key_at(head, place, c)
+                                         : layout.value_at(head, place, c)]);
+      }
+    }
+  }
+
   void expect_caches(const std::string& run, const std::string& phase, const Session& session) {
-    const int64_t row = model_->config.num_kv_heads * model_->config.head_dim;
     for (size_t layer = 0; layer < model_->weights.layers.size(); ++layer) {
       for (const char* which : {"k", "v"}) {
         const std::string name =
@@ -106,9 +119,7 @@ class GoldenTest : public testing::TestWithParam<Param> {
         if (info == nullptr) continue;
         std::vector<float> got;
         for (int64_t position = 0; position < session.num_computed(); ++position) {
-          const KvCache& cache = session.state().kv[layer];
-          const float* at = which[0] == 'k' ? cache.key_row(position) : cache.value_row(position);
-          got.insert(got.end(), at, at + row);
+          append_row(session.state().kv[layer], which[0], position, &got);
         }
         EXPECT_LE(compare(got, as_floats(*info)).relative, 1e-5) << name;
         ++caches_checked_;

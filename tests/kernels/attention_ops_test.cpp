@@ -1,5 +1,5 @@
-// Rotary, both kinds of attention and the router of every instruction set against the reference
-// table: page and block borders, far positions, ties.
+// Rotary, lightning attention and the router of every instruction set against the reference table:
+// block borders, far positions, ties. Softmax attention has softmax_attention_test.cpp.
 #include "tests/kernels/kernel_testing.h"
 
 namespace levin::kernels {
@@ -122,97 +122,6 @@ TEST_P(AttentionOpsTest, LightningAroundTheBlockBorder) {
   }
   check_lightning(ops(), parallel(), {1, 7, 128, 0.3f});
   check_lightning(ops(), parallel(), {129, 2, 128, 0.3f});
-}
-
-struct PagedCase {
-  int64_t num_tokens;
-  int64_t first_position;
-  int64_t num_heads;
-  int64_t num_kv_heads;
-  int64_t head_dim;
-  int64_t page_tokens;
-};
-
-// Outputs are means of v (|v| <= 1). Scores of up to 8 in magnitude from head_dim products, a
-// weight's error is that of its score: 1e-5 covers 160 roundings.
-void check_attention(const Ops& ops, const Parallel& parallel, const PagedCase& c) {
-  Random random(static_cast<uint64_t>(c.num_tokens * 7 + c.first_position));
-  const int64_t visible = c.first_position + c.num_tokens;
-  const int64_t row = c.num_kv_heads * c.head_dim;
-  std::vector<std::vector<float>> pages;
-  std::vector<const float*> k_pages;
-  std::vector<const float*> v_pages;
-  for (int64_t begin = 0; begin < visible; begin += c.page_tokens) {
-    for (std::vector<const float*>* list : {&k_pages, &v_pages}) {
-      std::vector<float> page = random.floats(c.page_tokens * row);
-      // What lies past the last token must not be read: it would show as NaN.
-      for (int64_t i = (visible - begin) * row; i < c.page_tokens * row; ++i) {
-        page[static_cast<size_t>(i)] = NAN;
-      }
-      list->push_back(page.data());
-      pages.push_back(std::move(page));
-    }
-  }
-  Guarded q(random.floats(c.num_tokens * c.num_heads * c.head_dim, -3, 3));
-  Guarded out(c.num_tokens * c.num_heads * c.head_dim);
-  Guarded expected(c.num_tokens * c.num_heads * c.head_dim);
-  AttentionArgs args{q.data(),
-                     k_pages.data(),
-                     v_pages.data(),
-                     out.data(),
-                     c.num_tokens,
-                     c.num_heads,
-                     c.num_kv_heads,
-                     c.head_dim,
-                     c.page_tokens,
-                     c.first_position,
-                     1 / std::sqrt(static_cast<float>(c.head_dim))};
-  ops.attention(parallel, args);
-  args.out = expected.data();
-  reference_ops().attention(serial(), args);
-  expect_within(out, expected, std::vector<double>(out.size(), 1e-5),
-                "attention, first " + std::to_string(c.first_position) + ", tokens " +
-                    std::to_string(c.num_tokens) + ", head_dim " + std::to_string(c.head_dim));
-}
-
-TEST_P(AttentionOpsTest, AttentionAcrossPageBorders) {
-  for (const int64_t first : {0, 1, 254, 255, 256, 257, 511}) {
-    for (const int64_t num_tokens : {1, 2, 3, 5}) {
-      check_attention(ops(), parallel(), {num_tokens, first, 4, 2, 16, 256});
-      check_attention(ops(), parallel(), {num_tokens, first, 6, 2, 24, 256});
-      if (HasFatalFailure()) return;
-    }
-  }
-  for (const int64_t num_tokens : {255, 256, 257}) {
-    check_attention(ops(), parallel(), {num_tokens, 3, 2, 1, 8, 256});
-  }
-}
-
-TEST_P(AttentionOpsTest, AttentionOfOddShapes) {
-  for (const int64_t head_dim : {1, 3, 15, 17, 31, 33, 128, 129}) {
-    for (const int64_t page_tokens : {1, 3, 256}) {
-      check_attention(ops(), parallel(), {4, 9, 3, 3, head_dim, page_tokens});
-      check_attention(ops(), parallel(), {1, 0, 5, 1, head_dim, page_tokens});
-      if (HasFatalFailure()) return;
-    }
-  }
-}
-
-// Scores of +-1e4 apart: the running maximum must carry over pages in both directions.
-TEST_P(AttentionOpsTest, AttentionWithOneOverwhelmingKey) {
-  for (const int64_t peak : {0, 255, 256, 299}) {
-    std::vector<float> keys(512 * 4, -100.0f);
-    std::vector<float> values(512 * 4);
-    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i / 4);
-    for (int64_t c = 0; c < 4; ++c) keys[static_cast<size_t>(peak * 4 + c)] = 100.0f;
-    const std::vector<const float*> k_pages = {keys.data(), keys.data() + 1024};
-    const std::vector<const float*> v_pages = {values.data(), values.data() + 1024};
-    const std::vector<float> q(4, 100.0f);
-    Guarded out(4);
-    ops().attention(parallel(), {q.data(), k_pages.data(), v_pages.data(), out.data(), 1, 1, 1, 4,
-                                 256, 299, 0.5f});
-    for (size_t c = 0; c < 4; ++c) EXPECT_NEAR(out[c], static_cast<double>(peak), 1e-4) << peak;
-  }
 }
 
 void check_route(const Ops& ops, const Parallel& parallel, const std::vector<float>& logits,
