@@ -113,6 +113,31 @@ struct RouteArgs {
   int64_t top_k;
 };
 
+// 32 activations of one token as the int8 tile kernels read them: x = scale * q, rounded to
+// nearest, scale = max|x| / 127. The sums let weights with an offset be multiplied as they are
+// stored.
+struct QuantGroup {
+  int8_t q[32];
+  float scale;
+  float scaled_sum;      // scale * sum(q): for weights with a minimum
+  int32_t bias_q4;       // -8 * sum(q)
+  int32_t bias_q8;       // -128 * sum(q)
+  int32_t bias_half[2];  // -128 * sum(q) of elements 0..15 and 16..31
+  int32_t unused[2];
+};
+static_assert(sizeof(QuantGroup) == 64, "one cache line per group");
+
+// One product of tile_matmul: out[i * out_stride + r] = row r of w times activation row rows[i].
+struct TileJob {
+  MatrixView w;                        // A tiled type.
+  const QuantGroup* groups = nullptr;  // [*, w.cols / 32], for all types but kTileBF16
+  const uint16_t* bf16 = nullptr;      // [*, w.cols], for kTileBF16
+  const int32_t* rows = nullptr;       // [n]; null: row i is i.
+  int64_t n = 0;
+  float* out = nullptr;
+  int64_t out_stride = 0;
+};
+
 struct Ops {
   const char* name = nullptr;
 
@@ -124,6 +149,15 @@ struct Ops {
                    int64_t width, float* out);
   // out[n, w.rows] = x[n, w.cols] * w^T, float32 accumulation. x and out may not overlap.
   void (*matmul)(const Parallel&, const MatrixView& w, const float* x, int64_t n, float* out);
+  // Activations for tiled weights; cols is a multiple of 32. All instruction sets give the same
+  // bits.
+  void (*quantize_rows)(const Parallel&, const float* x, int64_t n, int64_t cols, QuantGroup* out);
+  // Rounds to bfloat16, to nearest even.
+  void (*round_rows)(const Parallel&, const float* x, int64_t count, uint16_t* out);
+  // Runs all jobs as one loop over their panels, so that small products share one start and one
+  // end. An output is summed over the columns in order, one group of 32 (bf16: one pair) after the
+  // other, whatever n is: the same bits for one token as for many. No out may overlap another.
+  void (*tile_matmul)(const Parallel&, const TileJob* jobs, int64_t num_jobs);
   // x = x * sigmoid(x)
   void (*silu)(const Parallel&, float* x, int64_t count);
   // gate = silu(gate) * up

@@ -11,4 +11,9 @@ const Ops& avx512_ops();    // AVX-512 F, BW, VL, DQ; BF16 where the CPU has it
 
 void attention_avx512bf16(const Parallel& parallel, const AttentionArgs& args);
 
+// The tile entries of a table (quantize_rows, round_rows, tile_matmul).
+void set_baseline_tile_ops(Ops* ops);
+void set_avx2_tile_ops(Ops* ops);
+void set_avx512_tile_ops(Ops* ops);  // With VNNI and BF16, which not every CPU with AVX-512 has.
+
 }  // namespace levin::kernels

@@ -10,8 +10,8 @@ namespace {
 // Below this many multiply-adds an op stays on the calling thread: waking another costs more.
 constexpr int64_t kWorkPerRange = 1 << 16;
 
-constexpr int kTileRows = 4;
-constexpr int kTileTokens = 4;
+constexpr int kBlockRows = 4;
+constexpr int kBlockTokens = 4;
 
 // kRows x kTokens sums in registers (16 vectors of AVX-512's 32) over the whole of cols.
 template <typename Read, int kRows, int kTokens>
@@ -42,8 +42,8 @@ template <typename Read, int kRows>
 inline void matmul_rows(const char* w, int64_t cols, const float* x, int64_t n, float* out,
                         int64_t out_stride) {
   int64_t t = 0;
-  for (; t + kTileTokens <= n; t += kTileTokens) {
-    matmul_tile<Read, kRows, kTileTokens>(w, cols, x + t * cols, out + t * out_stride, out_stride);
+  for (; t + kBlockTokens <= n; t += kBlockTokens) {
+    matmul_tile<Read, kRows, kBlockTokens>(w, cols, x + t * cols, out + t * out_stride, out_stride);
   }
   for (; t < n; ++t) {
     matmul_tile<Read, kRows, 1>(w, cols, x + t * cols, out + t * out_stride, out_stride);
@@ -56,11 +56,11 @@ inline void matmul_as(const Parallel& parallel, const MatrixView& w, const float
   const int64_t cols = w.cols;
   const char* data = static_cast<const char*>(w.data);
   const int64_t rows_per_range = kWorkPerRange / (cols * n) + 1;
-  const int64_t grain = (rows_per_range + kTileRows - 1) / kTileRows * kTileRows;
+  const int64_t grain = (rows_per_range + kBlockRows - 1) / kBlockRows * kBlockRows;
   parallel_for(parallel, w.rows, grain, [=](int64_t begin, int64_t end, int) {
     int64_t row = begin;
-    for (; row + kTileRows <= end; row += kTileRows) {
-      matmul_rows<Read, kTileRows>(data + row * cols * Read::kBytes, cols, x, n, out + row, w.rows);
+    for (; row + kBlockRows <= end; row += kBlockRows) {
+      matmul_rows<Read, kBlockRows>(data + row * cols * Read::kBytes, cols, x, n, out + row, w.rows);
     }
     for (; row < end; ++row) {
       matmul_rows<Read, 1>(data + row * cols * Read::kBytes, cols, x, n, out + row, w.rows);
@@ -77,6 +77,8 @@ inline void op_matmul(const Parallel& parallel, const MatrixView& w, const float
       return matmul_as<ReadF16>(parallel, w, x, n, out);
     case DType::kBF16:
       return matmul_as<ReadBF16>(parallel, w, x, n, out);
+    default:
+      return;  // Tiles are read by tile_matmul.
   }
 }
 

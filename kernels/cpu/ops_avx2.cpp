@@ -4,7 +4,11 @@
 namespace levin::kernels {
 
 const Ops& avx2_ops() {
-  static const Ops kTable = make_table("avx2");
+  static const Ops kTable = [] {
+    Ops ops = make_table("avx2");
+    set_avx2_tile_ops(&ops);
+    return ops;
+  }();
   return kTable;
 }
 

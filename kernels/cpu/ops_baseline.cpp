@@ -4,7 +4,11 @@
 namespace levin::kernels {
 
 const Ops& baseline_ops() {
-  static const Ops kTable = make_table("baseline");
+  static const Ops kTable = [] {
+    Ops ops = make_table("baseline");
+    set_baseline_tile_ops(&ops);
+    return ops;
+  }();
   return kTable;
 }
 

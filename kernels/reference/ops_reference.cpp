@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/ops.h"
+#include "kernels/reference/tile_reference.h"
 
 namespace levin::kernels {
 namespace {
@@ -275,6 +276,7 @@ const Ops& reference_ops() {
     ops.gather_rows = gather_rows;
     ops.scatter_add_rows = scatter_add_rows;
     ops.mix_shared = mix_shared;
+    set_reference_tile_ops(&ops);
     return ops;
   }();
   return kTable;

@@ -1,0 +1,404 @@
+// Products with tiled weights (kernels/tiles.h), written once against the sixteen-lane vectors of a
+// tile_vec_*.h that is included before this file. Two forms that make the same sums in the same
+// order:
+//   direct: few tokens. A panel is read once, in order, straight from memory; sums stay in
+//   registers. gemm:   many tokens. Blocks of kGemmPanels panels x kBlockGroups groups are unpacked
+//   once into
+//           bytes that fit the level-1 cache, and all tokens of a chunk are multiplied with them.
+//           Integer sums live in registers; float sums rest in memory between blocks (both together
+//           would spill), which changes no bit.
+#pragma once
+
+#include <string.h>
+
+#include "kernels/cpu/gemm_impl.h"
+#include "kernels/cpu/tile_vec.h"
+#include "kernels/tiles.h"
+
+namespace levin::kernels {
+namespace {
+
+constexpr int kSteps = 8;             // Of four columns each: one group.
+constexpr int64_t kBlockGroups = 8;   // 4 panels x 8 groups x 512 bytes: half of a level-1 cache
+constexpr int64_t kChunkTokens = 96;  // Their float sums: 24 KiB, level 2
+constexpr int64_t kDirectTokensMax = kGemmTokens;
+constexpr int64_t kBlockPairs = 64;  // bfloat16: 4 panels x 64 pairs x 64 bytes
+
+inline int32_t load_four(const void* from) {
+  int32_t value;
+  memcpy(&value, from, sizeof value);
+  return value;
+}
+
+template <DType kType>
+constexpr bool kIsNibbles = kType == DType::kTileQ4 || kType == DType::kTileQ4M;
+template <DType kType>
+constexpr int kParts = kType == DType::kTileQ8G16 ? 2 : 1;  // Scales per row and group.
+template <DType kType>
+constexpr int64_t kWeightsAt = kType == DType::kTileI8                                  ? 0
+                               : kType == DType::kTileQ4M || kType == DType::kTileQ8G16 ? 64
+                                                                                        : 32;
+
+template <DType kType>
+inline void unpack(const char* tile, Bytes* steps) {
+  const char* at = tile + kWeightsAt<kType>;
+  if constexpr (kIsNibbles<kType>) {
+    for (int i = 0; i < kSteps / 2; ++i) {
+      const Bytes packed = load_bytes(at + i * 64);
+      steps[i] = low_nibbles(packed);
+      steps[i + kSteps / 2] = high_nibbles(packed);
+    }
+  } else {
+    for (int i = 0; i < kSteps; ++i) steps[i] = load_bytes(at + i * 64);
+  }
+}
+
+template <DType kType>
+inline Floats tile_scale(const char* tile, int part) {
+  if constexpr (kType == DType::kTileI8) return splat_floats(1.0f);
+  return load_halves(tile + part * 32);
+}
+
+// Where the integer sum starts, so that weights can be multiplied as they are stored.
+template <DType kType>
+inline Ints bias(const QuantGroup& x, int part) {
+  if constexpr (kType == DType::kTileQ4) return splat_int(x.bias_q4);
+  if constexpr (kType == DType::kTileQ4M || !kBytesAreUnsigned) return splat_int(0);
+  if constexpr (kType == DType::kTileQ8G16) return splat_int(x.bias_half[part]);
+  return splat_int(x.bias_q8);
+}
+
+template <DType kType>
+inline Ints dot(Ints sum, Bytes weights, Ints activations) {
+  if constexpr (kIsNibbles<kType>) return dot_nibbles(sum, weights, activations);
+  return dot_bytes(sum, weights, activations);
+}
+
+// One group's integer sum into the float one: the only place where rounding happens.
+inline Floats accumulate(Ints part_sum, float x_scale, Floats w_scale, Floats sum) {
+  return multiply_add(multiply(to_float(part_sum), splat_floats(x_scale)), w_scale, sum);
+}
+
+inline void store_rows(float* out, Floats sum, int64_t rows) {
+  if (rows >= kTileRows) return store_floats(out, sum);
+  float all[kTileRows];
+  store_floats(all, sum);
+  for (int64_t r = 0; r < rows; ++r) out[r] = all[r];
+}
+
+// Where the rows of a job's tokens begin, for up to kChunkTokens of them.
+template <typename Row>
+struct TokenRows {
+  const Row* x[kChunkTokens];
+  float* out[kChunkTokens];
+};
+
+template <DType kType, int kTokens>
+inline void direct_tokens(const char* panel, int64_t groups, const QuantGroup* const* x,
+                          float* const* out, int64_t rows) {
+  Floats sum[kTokens];
+  for (int t = 0; t < kTokens; ++t) sum[t] = splat_floats(0);
+  const char* tile = panel + panel_header_bytes(kType);
+  constexpr int kPartSteps = kSteps / kParts<kType>;
+  for (int64_t g = 0; g < groups; ++g, tile += tile_bytes(kType)) {
+    Bytes steps[kSteps];
+    unpack<kType>(tile, steps);
+    for (int part = 0; part < kParts<kType>; ++part) {
+      Ints part_sum[kTokens];
+      for (int t = 0; t < kTokens; ++t) part_sum[t] = bias<kType>(x[t][g], part);
+      for (int s = part * kPartSteps; s < (part + 1) * kPartSteps; ++s) {
+        for (int t = 0; t < kTokens; ++t) {
+          part_sum[t] = dot<kType>(part_sum[t], steps[s], splat_int(load_four(x[t][g].q + s * 4)));
+        }
+      }
+      const Floats scale = tile_scale<kType>(tile, part);
+      for (int t = 0; t < kTokens; ++t) {
+        sum[t] = accumulate(part_sum[t], x[t][g].scale, scale, sum[t]);
+      }
+    }
+    if constexpr (kType == DType::kTileQ4M) {
+      const Floats minimum = load_halves(tile + 32);
+      for (int t = 0; t < kTokens; ++t) {
+        sum[t] = subtract_product(minimum, splat_floats(x[t][g].scaled_sum), sum[t]);
+      }
+    }
+  }
+  for (int t = 0; t < kTokens; ++t) {
+    if constexpr (kType == DType::kTileI8) {
+      sum[t] = multiply(sum[t], load_floats(reinterpret_cast<const float*>(panel)));
+    }
+    store_rows(out[t], sum[t], rows);
+  }
+}
+
+template <int kTokens>
+inline void direct_tokens_bf16(const char* panel, int64_t pairs, const uint16_t* const* x,
+                               float* const* out, int64_t rows) {
+  Floats sum[kTokens];
+  for (int t = 0; t < kTokens; ++t) sum[t] = splat_floats(0);
+  for (int64_t p = 0; p < pairs; ++p) {
+    const Bytes weights = load_bytes(panel + p * 64);
+    for (int t = 0; t < kTokens; ++t) {
+      sum[t] = dot_bf16(sum[t], weights, splat_int(load_four(x[t] + p * 2)));
+    }
+  }
+  for (int t = 0; t < kTokens; ++t) store_rows(out[t], sum[t], rows);
+}
+
+// The next smaller number of tokens that there is a kernel for: 6, 4, 2, 1 or 3, 2, 1.
+constexpr int fewer_tokens(int tokens) {
+  return tokens > 4 ? 4 : tokens > 2 ? 2 : 1;
+}
+
+// Calls f<T>(first token) so that n tokens are covered, T as large as possible, at most kTokens.
+template <int kTokens, typename F>
+inline void for_token_groups(int64_t n, int64_t first, const F& f) {
+  for (; n - first >= kTokens; first += kTokens) f.template operator()<kTokens>(first);
+  if constexpr (kTokens > 1) for_token_groups<fewer_tokens(kTokens)>(n, first, f);
+}
+
+template <DType kType, typename Row>
+inline void direct_panel(const char* panel, int64_t cols, const TokenRows<Row>& tokens, int64_t n,
+                         int64_t first_row, int64_t rows) {
+  for_token_groups<kGemmTokens>(n, 0, [&]<int kTokens>(int64_t first) {
+    float* out[kTokens];
+    for (int t = 0; t < kTokens; ++t) out[t] = tokens.out[first + t] + first_row;
+    if constexpr (kType == DType::kTileBF16) {
+      direct_tokens_bf16<kTokens>(panel, cols / 2, tokens.x + first, out, rows);
+    } else {
+      direct_tokens<kType, kTokens>(panel, cols / kTileCols, tokens.x + first, out, rows);
+    }
+  });
+}
+
+// Unpacked weights of kGemmPanels panels and up to kBlockGroups groups.
+struct GemmBlock {
+  alignas(64) uint8_t weights[kBlockGroups][kSteps][kGemmPanels][64];
+  alignas(64) float scales[kBlockGroups][2][kGemmPanels][kTileRows];
+  alignas(64) float minimums[kBlockGroups][kGemmPanels][kTileRows];
+};
+
+template <DType kType>
+inline void fill_block(const char* panels, size_t panel_stride, int64_t first_group, int64_t groups,
+                       GemmBlock* block) {
+  for (int p = 0; p < kGemmPanels; ++p) {
+    const char* tile = panels + static_cast<size_t>(p) * panel_stride + panel_header_bytes(kType) +
+                       static_cast<size_t>(first_group) * tile_bytes(kType);
+    for (int64_t g = 0; g < groups; ++g, tile += tile_bytes(kType)) {
+      Bytes steps[kSteps];
+      unpack<kType>(tile, steps);
+      for (int s = 0; s < kSteps; ++s) store_bytes(block->weights[g][s][p], steps[s]);
+      for (int part = 0; part < kParts<kType>; ++part) {
+        store_floats(block->scales[g][part][p], tile_scale<kType>(tile, part));
+      }
+      if constexpr (kType == DType::kTileQ4M) {
+        store_floats(block->minimums[g][p], load_halves(tile + 32));
+      }
+    }
+  }
+}
+
+template <DType kType, int kTokens>
+inline void gemm_tokens(const GemmBlock& block, int64_t groups, const QuantGroup* const* rows,
+                        int64_t first_group, float (*sums)[kGemmPanels][kTileRows]) {
+  constexpr int kPartSteps = kSteps / kParts<kType>;
+  const QuantGroup* x[kTokens];
+  for (int t = 0; t < kTokens; ++t) x[t] = rows[t] + first_group;
+  for (int64_t g = 0; g < groups; ++g) {
+    for (int part = 0; part < kParts<kType>; ++part) {
+      Ints part_sum[kGemmPanels][kTokens];
+      for (int t = 0; t < kTokens; ++t) {
+        const Ints start = bias<kType>(x[t][g], part);
+        for (int p = 0; p < kGemmPanels; ++p) part_sum[p][t] = start;
+      }
+#pragma GCC unroll 8
+      for (int s = part * kPartSteps; s < (part + 1) * kPartSteps; ++s) {
+        Bytes weights[kGemmPanels];
+        for (int p = 0; p < kGemmPanels; ++p) weights[p] = load_bytes(block.weights[g][s][p]);
+        for (int t = 0; t < kTokens; ++t) {
+          const Ints activations = splat_int(load_four(x[t][g].q + s * 4));
+          for (int p = 0; p < kGemmPanels; ++p) {
+            part_sum[p][t] = dot<kType>(part_sum[p][t], weights[p], activations);
+          }
+        }
+      }
+      for (int t = 0; t < kTokens; ++t) {
+        for (int p = 0; p < kGemmPanels; ++p) {
+          Floats sum = load_floats(sums[t][p]);
+          sum =
+              accumulate(part_sum[p][t], x[t][g].scale, load_floats(block.scales[g][part][p]), sum);
+          if constexpr (kType == DType::kTileQ4M) {
+            sum = subtract_product(load_floats(block.minimums[g][p]),
+                                   splat_floats(x[t][g].scaled_sum), sum);
+          }
+          store_floats(sums[t][p], sum);
+        }
+      }
+    }
+  }
+}
+
+template <int kTokens>
+inline void gemm_tokens_bf16(const char* panels, size_t panel_stride, int64_t first_pair,
+                             int64_t pairs, const uint16_t* const* rows,
+                             float (*sums)[kGemmPanels][kTileRows]) {
+  Floats sum[kGemmPanels][kTokens];
+  for (int t = 0; t < kTokens; ++t) {
+    for (int p = 0; p < kGemmPanels; ++p) sum[p][t] = load_floats(sums[t][p]);
+  }
+  const char* at = panels + first_pair * 64;
+  for (int64_t pair = 0; pair < pairs; ++pair, at += 64) {
+    Bytes weights[kGemmPanels];
+    for (int p = 0; p < kGemmPanels; ++p) {
+      weights[p] = load_bytes(at + static_cast<size_t>(p) * panel_stride);
+    }
+    for (int t = 0; t < kTokens; ++t) {
+      const Ints activations = splat_int(load_four(rows[t] + (first_pair + pair) * 2));
+      for (int p = 0; p < kGemmPanels; ++p) {
+        sum[p][t] = dot_bf16(sum[p][t], weights[p], activations);
+      }
+    }
+  }
+  for (int t = 0; t < kTokens; ++t) {
+    for (int p = 0; p < kGemmPanels; ++p) store_floats(sums[t][p], sum[p][t]);
+  }
+}
+
+using GemmSums = float[kChunkTokens][kGemmPanels][kTileRows];
+
+template <DType kType>
+inline void gemm_blocks(const char* panels, int64_t cols, const TokenRows<QuantGroup>& tokens,
+                        int64_t n, GemmSums& sums) {
+  GemmBlock block;
+  const int64_t groups = cols / kTileCols;
+  for (int64_t first = 0; first < groups; first += kBlockGroups) {
+    const int64_t count = groups - first < kBlockGroups ? groups - first : kBlockGroups;
+    fill_block<kType>(panels, panel_bytes(kType, cols), first, count, &block);
+    for_token_groups<kGemmTokens>(n, 0, [&]<int kTokens>(int64_t token) {
+      gemm_tokens<kType, kTokens>(block, count, tokens.x + token, first, sums + token);
+    });
+  }
+}
+
+template <DType kType>
+inline void gemm_blocks(const char* panels, int64_t cols, const TokenRows<uint16_t>& tokens,
+                        int64_t n, GemmSums& sums) {
+  const int64_t pairs = cols / 2;
+  for (int64_t first = 0; first < pairs; first += kBlockPairs) {
+    const int64_t count = pairs - first < kBlockPairs ? pairs - first : kBlockPairs;
+    for_token_groups<kGemmTokens>(n, 0, [&]<int kTokens>(int64_t token) {
+      gemm_tokens_bf16<kTokens>(panels, panel_bytes(kType, cols), first, count, tokens.x + token,
+                                sums + token);
+    });
+  }
+}
+
+// kGemmPanels whole panels times up to kChunkTokens tokens.
+template <DType kType, typename Row>
+inline void gemm_panels(const char* panels, int64_t cols, const TokenRows<Row>& tokens, int64_t n,
+                        int64_t first_row, int64_t rows) {
+  alignas(64) GemmSums sums;
+  memset(sums, 0, static_cast<size_t>(n) * sizeof sums[0]);
+  gemm_blocks<kType>(panels, cols, tokens, n, sums);
+  for (int64_t t = 0; t < n; ++t) {
+    for (int p = 0; p < kGemmPanels; ++p) {
+      Floats sum = load_floats(sums[t][p]);
+      if constexpr (kType == DType::kTileI8) {
+        const char* panel = panels + static_cast<size_t>(p) * panel_bytes(kType, cols);
+        sum = multiply(sum, load_floats(reinterpret_cast<const float*>(panel)));
+      }
+      store_rows(tokens.out[t] + first_row + p * kTileRows, sum, rows - p * kTileRows);
+    }
+  }
+}
+
+// How a job is cut: single panels for few tokens, groups of kGemmPanels for many.
+inline int64_t panels_per_unit(const TileJob& job) {
+  return job.n <= kDirectTokensMax ? 1 : kGemmPanels;
+}
+inline int64_t num_units(const TileJob& job) {
+  const int64_t per_unit = panels_per_unit(job);
+  return (num_panels(job.w.rows) + per_unit - 1) / per_unit;
+}
+
+template <DType kType, typename Row>
+inline void run_unit(const TileJob& job, const Row* x, int64_t row_length, int64_t unit) {
+  const int64_t per_unit = panels_per_unit(job);
+  const int64_t first_panel = unit * per_unit;
+  const int64_t left = num_panels(job.w.rows) - first_panel;
+  const int64_t count = left < per_unit ? left : per_unit;
+  const size_t stride = panel_bytes(kType, job.w.cols);
+  const char* panels =
+      static_cast<const char*>(job.w.data) + static_cast<size_t>(first_panel) * stride;
+  for (int64_t first = 0; first < job.n; first += kChunkTokens) {
+    const int64_t n = job.n - first < kChunkTokens ? job.n - first : kChunkTokens;
+    TokenRows<Row> tokens;
+    for (int64_t t = 0; t < n; ++t) {
+      tokens.x[t] = x + (job.rows == nullptr ? first + t : job.rows[first + t]) * row_length;
+      tokens.out[t] = job.out + (first + t) * job.out_stride;
+    }
+    if (count == kGemmPanels && job.n > kDirectTokensMax) {
+      const int64_t row = first_panel * kTileRows;
+      gemm_panels<kType>(panels, job.w.cols, tokens, n, row, job.w.rows - row);
+      continue;
+    }
+    for (int64_t p = 0; p < count; ++p) {
+      const int64_t row = (first_panel + p) * kTileRows;
+      direct_panel<kType>(panels + static_cast<size_t>(p) * stride, job.w.cols, tokens, n, row,
+                          job.w.rows - row);
+    }
+  }
+}
+
+inline void run_unit(const TileJob& job, int64_t unit) {
+  const int64_t groups = job.w.cols / kTileCols;
+  switch (job.w.dtype) {
+    case DType::kTileQ4:
+      return run_unit<DType::kTileQ4>(job, job.groups, groups, unit);
+    case DType::kTileQ4M:
+      return run_unit<DType::kTileQ4M>(job, job.groups, groups, unit);
+    case DType::kTileQ8:
+      return run_unit<DType::kTileQ8>(job, job.groups, groups, unit);
+    case DType::kTileQ8G16:
+      return run_unit<DType::kTileQ8G16>(job, job.groups, groups, unit);
+    case DType::kTileI8:
+      return run_unit<DType::kTileI8>(job, job.groups, groups, unit);
+    case DType::kTileBF16:
+      return run_unit<DType::kTileBF16>(job, job.bf16, job.w.cols, unit);
+    default:
+      return;  // Row-major: not a tile job.
+  }
+}
+
+// Multiply-adds below which a second thread does not pay.
+constexpr int64_t kTileWorkPerRange = 1 << 17;
+constexpr int64_t kRangesPerWorker = 8;  // So that a thread that lost its core costs one eighth.
+
+inline void op_tile_matmul(const Parallel& parallel, const TileJob* jobs, int64_t num_jobs) {
+  int64_t units = 0;
+  int64_t work = 0;
+  for (int64_t j = 0; j < num_jobs; ++j) {
+    if (jobs[j].n == 0) continue;
+    units += num_units(jobs[j]);
+    work += jobs[j].w.rows * jobs[j].w.cols * jobs[j].n;
+  }
+  const int64_t by_work = work / kTileWorkPerRange + 1;
+  const int64_t by_workers = parallel.num_workers * kRangesPerWorker;
+  const bool has_gemm = work / (units + 1) > kTileWorkPerRange;
+  const int64_t ranges = has_gemm || by_work < by_workers ? by_work : by_workers;
+  const int64_t grain = (units + ranges - 1) / ranges;
+  parallel_for(parallel, units, grain, [=](int64_t begin, int64_t end, int) {
+    int64_t first = 0;  // The first unit of the job at hand.
+    for (int64_t j = 0; j < num_jobs && first < end; ++j) {
+      if (jobs[j].n == 0) continue;
+      const int64_t count = num_units(jobs[j]);
+      const int64_t from = begin > first ? begin : first;
+      const int64_t to = end < first + count ? end : first + count;
+      for (int64_t unit = from; unit < to; ++unit) run_unit(jobs[j], unit - first);
+      first += count;
+    }
+  });
+}
+
+}  // namespace
+}  // namespace levin::kernels

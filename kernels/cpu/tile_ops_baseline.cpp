@@ -1,0 +1,14 @@
+// The tile kernels for any CPU.
+#include "kernels/cpu/cpu_ops.h"
+#include "kernels/cpu/tile_matmul_impl.h"
+#include "kernels/cpu/tile_quantize_impl.h"
+
+namespace levin::kernels {
+
+void set_baseline_tile_ops(Ops* ops) {
+  ops->quantize_rows = op_quantize_rows;
+  ops->round_rows = op_round_rows;
+  ops->tile_matmul = op_tile_matmul;
+}
+
+}  // namespace levin::kernels

@@ -1,0 +1,82 @@
+// Activations for the tile kernels: int8 in groups of 32, or bfloat16. Every instruction set makes
+// the same bits: each step is one rounding that IEEE arithmetic defines.
+#pragma once
+
+#include "kernels/cpu/vec.h"
+#include "kernels/tiles.h"
+
+namespace levin::kernels {
+namespace {
+
+inline float max_lanes(Vec v) {
+  float lanes[kLanes];
+  __builtin_memcpy(lanes, &v, sizeof lanes);
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int lane = 0; lane < width; ++lane) {
+      const float other = lanes[lane + width];
+      lanes[lane] = other > lanes[lane] ? other : lanes[lane];
+    }
+  }
+  return lanes[0];
+}
+
+inline int32_t sum_lanes(IntVec v) {
+  int32_t lanes[kLanes];
+  __builtin_memcpy(lanes, &v, sizeof lanes);
+  int32_t sum = 0;
+  for (const int32_t lane : lanes) sum += lane;
+  return sum;
+}
+
+// A NaN or an infinity makes the scale NaN, and with it every output: it is not lost in a cast.
+inline void quantize_group(const float* x, QuantGroup* out) {
+  Vec largest{};
+  Vec poison{};
+  for (int i = 0; i < 32; i += kLanes) {
+    const Vec value = load(x + i);
+    const Vec magnitude = bits<Vec>(bits<UintVec>(value) & 0x7FFFFFFFu);
+    largest = magnitude > largest ? magnitude : largest;
+    poison += value * 0.0f;
+  }
+  const float peak = max_lanes(largest);
+  const float inverse = peak > 0 ? 127.0f / peak : 0.0f;
+  // Adding 1.5 * 2^23 rounds to the nearest whole number, ties to even, and leaves it in the low
+  // bits.
+  constexpr float kRounder = 12582912.0f;
+  IntVec half[2] = {};
+  for (int i = 0; i < 32; i += kLanes) {
+    const IntVec q = bits<IntVec>(load(x + i) * inverse + kRounder) - 0x4B400000;
+    half[i / 16] += q;
+    for (int lane = 0; lane < kLanes; ++lane) out->q[i + lane] = static_cast<int8_t>(q[lane]);
+  }
+  const int32_t sums[2] = {sum_lanes(half[0]), sum_lanes(half[1])};
+  const int32_t sum = sums[0] + sums[1];
+  out->scale = peak / 127.0f + sum_lanes(poison);
+  out->scaled_sum = out->scale * static_cast<float>(sum);
+  out->bias_q4 = -8 * sum;
+  out->bias_q8 = -128 * sum;
+  out->bias_half[0] = -128 * sums[0];
+  out->bias_half[1] = -128 * sums[1];
+}
+
+inline void op_quantize_rows(const Parallel& parallel, const float* x, int64_t n, int64_t cols,
+                             QuantGroup* out) {
+  parallel_for(parallel, n * cols / kTileCols, 512, [=](int64_t begin, int64_t end, int) {
+    for (int64_t g = begin; g < end; ++g) quantize_group(x + g * kTileCols, out + g);
+  });
+}
+
+inline uint16_t round_bf16(float value) {
+  const uint32_t raw = bits<uint32_t>(value);
+  if ((raw & 0x7FFFFFFFu) > 0x7F800000u) return static_cast<uint16_t>(raw >> 16 | 0x40u);  // NaN
+  return static_cast<uint16_t>((raw + 0x7FFFu + (raw >> 16 & 1u)) >> 16);
+}
+
+inline void op_round_rows(const Parallel& parallel, const float* x, int64_t count, uint16_t* out) {
+  parallel_for(parallel, count, 1 << 14, [=](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) out[i] = round_bf16(x[i]);
+  });
+}
+
+}  // namespace
+}  // namespace levin::kernels
