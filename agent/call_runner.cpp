@@ -51,13 +51,18 @@ tools::ToolResult CallRunner::run_command(const ToolCall& call, const std::strin
   if (!result.is_command) done.output = result.text;
   item.body = std::move(done);
   events_.on_event(ItemCompleted{step, std::move(item)});
+  tell_warnings(result, step);
+  return result;
+}
+
+void CallRunner::tell_warnings(const tools::ToolResult& result, int step) {
+  for (const std::string& warning : result.warnings) events_.on_event(Warning{step, warning});
   for (const std::string& path : result.protected_changes) {
     events_.on_event(Warning{
         step, fmt::format("the command made or changed {}; git, editors or other programs may act "
                           "on it outside of the sandbox: look at it first",
                           path)});
   }
-  return result;
 }
 
 void CallRunner::report(const ToolCall& call, const tools::ToolResult& result, int step) {
@@ -98,6 +103,7 @@ CallResult CallRunner::run_one(const ToolCall& call, int step) {
   } else {
     result = registry_.call(call.name, call.arguments, context_);
     if (result.text.starts_with("E_DENIED")) last_denial_ = result.text;
+    tell_warnings(result, step);
     tell_about_loops(call, result);
     report(call, result, step);
   }

@@ -48,6 +48,7 @@ class CallRunner {
  private:
   CallResult run_one(const ToolCall& call, int step);
   tools::ToolResult run_command(const ToolCall& call, const std::string& command, int step);
+  void tell_warnings(const tools::ToolResult& result, int step);
   // A model that repeats itself is told so instead of the result.
   void tell_about_loops(const ToolCall& call, tools::ToolResult& result);
   void report(const ToolCall& call, const tools::ToolResult& result, int step);

@@ -37,6 +37,7 @@ struct RunParts {
   std::unique_ptr<tools::Workspace> workspace;
   std::unique_ptr<sandbox::Sandbox> sandbox;
   CommandRules rules;
+  std::unique_ptr<sandbox::AuditLog> audit;
   std::string session_id;
   std::unique_ptr<SessionCheckpointer> checkpointer;
   std::string session_folder;
@@ -166,6 +167,9 @@ Result<void> open_transcript(const RunOptions& options, RunParts* parts,
     TRY_ASSIGN(Transcript transcript, Transcript::create(parts->session_folder, header));
     parts->transcript = std::make_unique<Transcript>(std::move(transcript));
   }
+  TRY_ASSIGN(sandbox::AuditLog audit,
+             open_audit(parts->sandbox->policy(), parts->rules, parts->session_id));
+  parts->audit = std::make_unique<sandbox::AuditLog>(std::move(audit));
   TRY_ASSIGN(CheckpointStore store, CheckpointStore::open(parts->work_tree, parts->session_folder));
   parts->checkpointer = std::make_unique<SessionCheckpointer>(std::move(store));
   TRY(make_directories(parts->session_folder + "/spill"));
@@ -224,6 +228,7 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   const Clock::time_point start = Clock::now();
   tools::ToolContext tools{
       *parts.workspace, parts.sandbox.get(), {}, &interrupted, parts.session_folder + "/spill"};
+  tools.audit = parts.audit.get();
   tools.refusal = [&parts](const std::string& command) {
     return denial_text(command, parts.rules.decide(command));
   };

@@ -29,6 +29,8 @@ Result<tools::ToolResult> call_tool(const ToolOptions& options,
              sandbox::Sandbox::open(command_policy(folder.string(), options.sandbox)));
   context.sandbox = &sandbox;
   TRY_ASSIGN(const CommandRules rules, load_command_rules(folder.string()));
+  TRY_ASSIGN(sandbox::AuditLog audit, open_audit(sandbox.policy(), rules, "tool"));
+  context.audit = &audit;
   context.refusal = [&rules](const std::string& command) {
     return denial_text(command, rules.decide(command));
   };

@@ -104,10 +104,22 @@ sandbox::Policy command_policy(const std::string& workspace, sandbox::Profile pr
   return policy;
 }
 
+Result<sandbox::AuditLog> open_audit(const sandbox::Policy& policy, const CommandRules& rules,
+                                     const std::string& session) {
+  TRY_ASSIGN(const std::string state, state_folder());
+  sandbox::AuditContext context;
+  context.session = session;
+  context.workspace = policy.workspace;
+  context.profile = sandbox::profile_name(policy.profile);
+  context.policy_hash = sandbox::policy_hash(policy);
+  if (!rules.empty()) context.rules_hash = rules.hash();
+  return sandbox::AuditLog::open(state + "/audit.jsonl", std::move(context));
+}
+
 Result<CommandRules> load_command_rules(const std::string& workspace) {
   TRY_ASSIGN(const std::string config, config_folder());
-  return CommandRules::load({config + "/" + kRulesFile,
-                             workspace + "/" + kProjectFolder + "/" + kRulesFile});
+  return CommandRules::load(
+      {config + "/" + kRulesFile, workspace + "/" + kProjectFolder + "/" + kRulesFile});
 }
 
 }  // namespace levin::agent

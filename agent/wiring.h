@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "kernels/device.h"
+#include "sandbox/audit.h"
 #include "sandbox/policy.h"
 
 namespace levin::agent {
@@ -40,6 +41,10 @@ Result<OpenedModel> open_model(const ModelOptions& options);
 
 // The policy of commands in `workspace`, with this process's environment cleaned.
 sandbox::Policy command_policy(const std::string& workspace, sandbox::Profile profile);
+
+// The audit log of this user, for one session. Errors: AuditLog::open(), state_folder().
+Result<sandbox::AuditLog> open_audit(const sandbox::Policy& policy, const CommandRules& rules,
+                                     const std::string& session);
 
 // The user's rules about commands, then those of the workspace. Errors: CommandRules::load().
 Result<CommandRules> load_command_rules(const std::string& workspace);

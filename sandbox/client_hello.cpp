@@ -98,7 +98,8 @@ ClientHello read_client_hello(std::string_view bytes) {
       Bytes start(std::string_view(message).substr(1));
       const size_t size = start.number(3);
       if (size + 4 > kClientHelloBytesMax) return not_tls();
-      if (message.size() >= size + 4) return read_message(std::string_view(message).substr(4, size));
+      if (message.size() >= size + 4)
+        return read_message(std::string_view(message).substr(4, size));
     }
     position += 5 + length;
   }

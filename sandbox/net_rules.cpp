@@ -100,10 +100,10 @@ bool is_public_address(const in6_addr& address) {
   }
   if (byte[0] >> 5 != 1) return false;  // Only 2000::/3 is given out.
   const uint32_t first = number(0);
-  if (first == 0x20010DB8) return false;                      // documentation
-  if (first >> 16 == 0x2002) return false;                    // 6to4
-  if (first >> 9 == 0x20010000 >> 9) return false;            // 2001::/23, Teredo among it
-  if (first >> 12 == 0x3FFF0000 >> 12) return false;          // documentation
+  if (first == 0x20010DB8) return false;              // documentation
+  if (first >> 16 == 0x2002) return false;            // 6to4
+  if (first >> 9 == 0x20010000 >> 9) return false;    // 2001::/23, Teredo among it
+  if (first >> 12 == 0x3FFF0000 >> 12) return false;  // documentation
   return true;
 }
 

@@ -22,9 +22,9 @@ struct NetRule {
   bool operator==(const NetRule&) const = default;
 };
 
-// "example.org:443", "127.0.0.1:8080", "[::1]:8080", "localhost:8080". Errors: kInvalidArgument with
-// what is wrong; also for addresses that no command may reach (private, link-local ...) and for
-// numbers that only some resolvers take for an address ("127.1").
+// "example.org:443", "127.0.0.1:8080", "[::1]:8080", "localhost:8080". Errors: kInvalidArgument
+// with what is wrong; also for addresses that no command may reach (private, link-local ...) and
+// for numbers that only some resolvers take for an address ("127.1").
 Result<NetRule> parse_net_rule(std::string_view text);
 
 // The rule that allows this host and port; null for none. `host` as a client wrote it: any case,

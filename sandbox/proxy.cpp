@@ -129,8 +129,8 @@ class Proxy::State::Connection {
       self->end();
       co_return;
     }
-    const bool is_open = self->received_[0] == 5 ? co_await self->open_socks()
-                                                 : co_await self->open_http();
+    const bool is_open =
+        self->received_[0] == 5 ? co_await self->open_socks() : co_await self->open_http();
     if (is_open) {
       self->event_.allowed = true;
       self->note_traffic(self);
@@ -283,7 +283,7 @@ class Proxy::State::Connection {
     const std::vector<ProxyAddress> addresses = co_await look_up();
     for (const ProxyAddress& address : addresses) {
       // One bad address spoils the name: who answers so may answer otherwise a moment later.
-      const bool is_fine = rule_.is_loopback ? is_loopback_address(endpoint_of(address))
+      const bool is_fine = rule_.is_loopback          ? is_loopback_address(endpoint_of(address))
                            : proxy_.options.is_public ? proxy_.options.is_public(address)
                                                       : has_public_address(address);
       if (!is_fine) co_return "the name leads to an address that is not public";
@@ -295,8 +295,7 @@ class Proxy::State::Connection {
       Failure ignored;
       server_.close(ignored);
       const tcp::endpoint endpoint = endpoint_of(addresses[index]);
-      co_await server_.async_connect(endpoint,
-                                     asio::redirect_error(asio::use_awaitable, failure));
+      co_await server_.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, failure));
       if (failure) continue;
       event_.address = endpoint.address().to_string();
       co_return "";
@@ -344,8 +343,8 @@ class Proxy::State::Connection {
     }
     const bool is_address = rule_.host.find_first_not_of("0123456789.") == std::string::npos ||
                             rule_.host.find(':') != std::string::npos;
-    const bool is_same = hello.server_name.empty() ? is_address
-                                                   : canonical_host(hello.server_name) == rule_.host;
+    const bool is_same =
+        hello.server_name.empty() ? is_address : canonical_host(hello.server_name) == rule_.host;
     if (!is_same) event_.reason = "TLS asks for another name (" + hello.server_name + ")";
     co_return is_same;
   }
@@ -464,8 +463,7 @@ Result<Proxy> Proxy::start(UniqueFd listener, ProxyOptions options) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   if (::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    return Error(ErrorCode::kIo,
-                 std::string("the proxy's socket: ") + std::strerror(errno));
+    return Error(ErrorCode::kIo, std::string("the proxy's socket: ") + std::strerror(errno));
   }
   Failure failure;
   state->acceptor.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), listener.get(),

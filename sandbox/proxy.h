@@ -1,7 +1,7 @@
 // The one way out of a cell: a proxy that runs outside of it, on a socket that listens inside
-// (Sandbox::listen()). HTTP, CONNECT and SOCKS5 with names; a request goes on only when a rule names
-// its host and port, its name leads to public addresses, and, in a tunnel, the TLS client asks for
-// that very name. Everything is told to a callback.
+// (Sandbox::listen()). HTTP, CONNECT and SOCKS5 with names; a request goes on only when a rule
+// names its host and port, its name leads to public addresses, and, in a tunnel, the TLS client
+// asks for that very name. Everything is told to a callback.
 #pragma once
 
 #include <sys/socket.h>
@@ -39,10 +39,10 @@ struct ProxyAddress {
 
 struct ProxyOptions {
   std::vector<NetRule> rules;
-  int connections_max = 64;                     // At once; further ones are closed.
-  int64_t bytes_max = int64_t{2} << 30;         // Of all connections together, both ways.
-  int64_t idle_ms = 300'000;                    // Without a byte a connection ends.
-  int64_t opening_ms = 30'000;                  // For the request, the name and the connection.
+  int connections_max = 64;              // At once; further ones are closed.
+  int64_t bytes_max = int64_t{2} << 30;  // Of all connections together, both ways.
+  int64_t idle_ms = 300'000;             // Without a byte a connection ends.
+  int64_t opening_ms = 30'000;           // For the request, the name and the connection.
   // Called from the proxy's thread, one at a time.
   std::function<void(const ProxyEvent&)> on_event;
   // Tests put their own in place of the system's: addresses of a name (called from a thread of its

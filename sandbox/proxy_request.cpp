@@ -123,9 +123,8 @@ Result<ProxyRequest> parse_http_request(std::string_view head) {
   const std::string_view version = line.substr(last + 1);
   if (!is_token(method)) return wrong("a wrong method");
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return wrong("not HTTP/1.1");
-  const bool is_printable = std::all_of(target.begin(), target.end(), [](unsigned char byte) {
-    return byte > ' ' && byte != 0x7F;
-  });
+  const bool is_printable = std::all_of(
+      target.begin(), target.end(), [](unsigned char byte) { return byte > ' ' && byte != 0x7F; });
   if (!is_printable || target.empty()) return wrong("a wrong target");
   ProxyRequest request;
   if (method == "CONNECT") {

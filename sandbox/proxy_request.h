@@ -1,5 +1,5 @@
-// What a client asks of the proxy: the head of an HTTP request (RFC 9112) and the messages of SOCKS5
-// (RFC 1928), read from bytes that an adversary chose. Opens nothing.
+// What a client asks of the proxy: the head of an HTTP request (RFC 9112) and the messages of
+// SOCKS5 (RFC 1928), read from bytes that an adversary chose. Opens nothing.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,8 @@ struct ProxyRequest {
   bool is_connect = false;
   std::string host;  // As the client wrote it, without brackets' meaning resolved.
   uint16_t port = 0;
-  std::string head;           // Not for CONNECT: the head to send on, for this server alone.
-  uint64_t body_bytes = 0;    // That follow it.
+  std::string head;         // Not for CONNECT: the head to send on, for this server alone.
+  uint64_t body_bytes = 0;  // That follow it.
 };
 
 // `head`: up to and with the empty line. Errors: kInvalidArgument (a wrong request: 400);

@@ -31,6 +31,14 @@ std::string spill(const std::string& text, ToolContext& context) {
   return "";
 }
 
+// The command has been run or refused by now: what the log cannot take, the user has to hear.
+ToolResult audited(ToolResult result, const sandbox::AuditCommand& record, ToolContext& context) {
+  if (context.audit == nullptr) return result;
+  const Result<void> written = context.audit->append(record);
+  if (!written) result.warnings.push_back(written.error().message());
+  return result;
+}
+
 ToolResult run_bash(const nlohmann::json& value, ToolContext& context) {
   Arguments arguments("bash", kBashExample, value);
   sandbox::Command command;
@@ -45,17 +53,24 @@ ToolResult run_bash(const nlohmann::json& value, ToolContext& context) {
     return failure("E_DENIED " + command.argv.back() +
                    " (commands are switched off). Do not retry; choose another way or ask.");
   }
+  sandbox::AuditCommand record;
+  record.argv = command.argv;
   if (context.refusal) {
-    const std::string refused = context.refusal(command.argv.back());
-    if (!refused.empty()) return failure(refused);
+    record.refusal = context.refusal(command.argv.back());
+    if (!record.refusal.empty()) return audited(failure(record.refusal), record, context);
   }
   const sandbox::Sandbox limited = context.sandbox->with_wall_limit_ms(timeout_s * 1000);
   const Result<sandbox::ExitReport> report =
       limited.run(command, context.on_output, context.interrupted);
-  if (!report) return failure("E_IO cannot start the command: " + report.error().message());
+  if (!report) {
+    record.error = report.error().message();
+    return audited(failure("E_IO cannot start the command: " + record.error), record, context);
+  }
+  record.report = &*report;
   const CommandOutput output = command_output(*report);
   const std::string spill_path = output.truncated ? spill(output.full, context) : "";
-  return command_result(*report, shown_output(output, spill_path), timeout_s);
+  return audited(command_result(*report, shown_output(output, spill_path), timeout_s), record,
+                 context);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/result.h"
+#include "sandbox/audit.h"
 #include "sandbox/sandbox.h"
 
 namespace levin::tools {
@@ -33,6 +34,7 @@ struct ToolResult {
   bool is_command = false;
   int exit_code = 0;  // -1 when it did not end by itself.
   int64_t wall_ms = 0;
+  std::vector<std::string> warnings;           // For the user.
   std::vector<std::string> protected_changes;  // As in sandbox::ExitReport: for the user.
 };
 
@@ -50,6 +52,7 @@ struct ToolContext {
   std::function<void(std::string_view)> on_output;  // Live output of a command; may be empty.
   const std::atomic<bool>* interrupted = nullptr;
   std::string spill_folder;  // Full outputs go here; empty: nowhere.
+  sandbox::AuditLog* audit = nullptr;  // Commands are recorded there; null: nowhere.
   // Asked before a command runs: the E_DENIED text, or empty when it may. May be empty itself.
   std::function<std::string(const std::string& command)> refusal = nullptr;
 };

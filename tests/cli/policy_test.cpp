@@ -1,5 +1,7 @@
 // Rules about commands through the real program: what the model is told, how the run ends, and
 // `levin policy check`.
+#include <sstream>
+
 #include "tests/cli/cli_fixture.h"
 
 namespace levin::cli {
@@ -60,6 +62,30 @@ TEST_F(PolicyTest, TheTestToolIsHeldToTheRulesToo) {
   ASSERT_EQ(told.results().size(), 1u);
   EXPECT_TRUE(told.results()[0].starts_with("E_DENIED make x (rule 1: ask, and nobody is there"))
       << told.results()[0];
+}
+
+TEST_F(PolicyTest, TheAuditLogTellsWhatRanAndWhatDidNot) {
+  write_text(user_file(), kNoRemoval);
+  const Told told = run_script({block({bash("rm a.txt"), bash("echo hello; exit 3")}), "No."});
+  std::vector<Json> lines;
+  std::istringstream text(read_text(home_ / "state/audit.jsonl"));
+  for (std::string line; std::getline(text, line);) lines.push_back(Json::parse(line));
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0]["ended_by"], "refused");
+  EXPECT_TRUE(lines[0]["exit"].is_null());
+  EXPECT_EQ(lines[1]["argv"], Json({"bash", "-c", "echo hello; exit 3"}));
+  EXPECT_EQ(lines[1]["exit"], 3);
+  EXPECT_EQ(lines[1]["output_bytes"], 6);
+  EXPECT_EQ(lines[1]["workspace"], fs::canonical(repository_).string());
+  EXPECT_EQ(lines[1]["session"], told.events[0]["id"]);
+  EXPECT_EQ(lines[1]["rules"], lines[0]["rules"]);
+}
+
+TEST_F(PolicyTest, WithoutAnAuditLogNothingRuns) {
+  fs::create_directories(home_ / "state/audit.jsonl");
+  const auto run = levin({"run", "--model", script({"Done."}), "task"});
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_TRUE(has(run.err, "cannot open the audit log")) << run.err;
 }
 
 TEST_F(PolicyTest, AFailingExampleStopsTheRunBeforeItBegins) {

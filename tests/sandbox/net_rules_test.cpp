@@ -19,11 +19,32 @@ TEST(NetRules, HostAndPort) {
   EXPECT_TRUE(parse_net_rule("127.0.0.1:8080")->is_loopback);
   EXPECT_EQ(*parse_net_rule("[0:0::1]:8080"), (NetRule{"::1", 8080, true}));
   EXPECT_TRUE(parse_net_rule("8.8.8.8:53"));
-  for (const char* text : {"", "host", ":80", "host:", "host:0", "host:65536", "host:80x", "::1:80",
-                           "a b:80", "a/b:80", "user@host:80", "*.org:80", ".org:80", "a..b:80",
-                           "10.0.0.1:80", "192.168.1.1:80", "169.254.169.254:80", "100.64.0.1:80",
-                           "0.0.0.0:80", "[::]:80", "[fe80::1]:80", "[fd00::1]:80",
-                           "[::ffff:127.0.0.1]:80", "127.1:80", "2130706433:80", "0x7f.1:80",
+  for (const char* text : {"",
+                           "host",
+                           ":80",
+                           "host:",
+                           "host:0",
+                           "host:65536",
+                           "host:80x",
+                           "::1:80",
+                           "a b:80",
+                           "a/b:80",
+                           "user@host:80",
+                           "*.org:80",
+                           ".org:80",
+                           "a..b:80",
+                           "10.0.0.1:80",
+                           "192.168.1.1:80",
+                           "169.254.169.254:80",
+                           "100.64.0.1:80",
+                           "0.0.0.0:80",
+                           "[::]:80",
+                           "[fe80::1]:80",
+                           "[fd00::1]:80",
+                           "[::ffff:127.0.0.1]:80",
+                           "127.1:80",
+                           "2130706433:80",
+                           "0x7f.1:80",
                            "[localhost]:80"}) {
     EXPECT_FALSE(parse_net_rule(text)) << text;
   }
@@ -35,8 +56,8 @@ TEST(NetRules, OnlyTheNamedHostAndPortAreFound) {
   EXPECT_NE(find_net_rule(rules, "GOOD.test.", 443), nullptr);
   EXPECT_NE(find_net_rule(rules, "[0::1]", 80), nullptr);
   EXPECT_NE(find_net_rule(rules, "::1", 80), nullptr);
-  for (const char* host : {"", "bad.test", "agood.test", "good.test.evil", "good.test..", "sub.good.test",
-                           "good.test\0.evil", "good.test ", "good test"}) {
+  for (const char* host : {"", "bad.test", "agood.test", "good.test.evil", "good.test..",
+                           "sub.good.test", "good.test\0.evil", "good.test ", "good test"}) {
     EXPECT_EQ(find_net_rule(rules, host, 443), host == std::string_view("good.test\0.evil")
                                                    ? &rules[0]  // The literal ends at its NUL.
                                                    : nullptr)
@@ -55,14 +76,46 @@ bool is_public(const char* text) {
 }
 
 TEST(NetRules, SpecialAddressesAreNotPublic) {
-  for (const char* text :
-       {"0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255",
-        "127.0.0.1", "127.255.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255",
-        "192.0.0.1", "192.0.2.1", "192.168.0.1", "198.18.0.1", "198.19.255.1", "198.51.100.1",
-        "203.0.113.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255", "::", "::1",
-        "::ffff:10.0.0.1", "::ffff:8.8.8.8", "::8.8.8.8", "64:ff9b::10.0.0.1", "64:ff9b:1::1",
-        "fe80::1", "fec0::1", "fc00::1", "fd12::1", "ff02::1", "100::1", "2001::1", "2001:db8::1",
-        "2002:a00:1::1", "3fff::1", "4000::1"}) {
+  for (const char* text : {"0.0.0.0",
+                           "0.1.2.3",
+                           "10.0.0.1",
+                           "10.255.255.255",
+                           "100.64.0.1",
+                           "100.127.255.255",
+                           "127.0.0.1",
+                           "127.255.0.1",
+                           "169.254.169.254",
+                           "172.16.0.1",
+                           "172.31.255.255",
+                           "192.0.0.1",
+                           "192.0.2.1",
+                           "192.168.0.1",
+                           "198.18.0.1",
+                           "198.19.255.1",
+                           "198.51.100.1",
+                           "203.0.113.1",
+                           "224.0.0.1",
+                           "239.1.1.1",
+                           "240.0.0.1",
+                           "255.255.255.255",
+                           "::",
+                           "::1",
+                           "::ffff:10.0.0.1",
+                           "::ffff:8.8.8.8",
+                           "::8.8.8.8",
+                           "64:ff9b::10.0.0.1",
+                           "64:ff9b:1::1",
+                           "fe80::1",
+                           "fec0::1",
+                           "fc00::1",
+                           "fd12::1",
+                           "ff02::1",
+                           "100::1",
+                           "2001::1",
+                           "2001:db8::1",
+                           "2002:a00:1::1",
+                           "3fff::1",
+                           "4000::1"}) {
     EXPECT_FALSE(is_public(text)) << text;
   }
   for (const char* text : {"1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.1", "100.63.255.255",
@@ -76,7 +129,8 @@ TEST(NetRules, SpecialAddressesAreNotPublic) {
 TEST(ClientHelloTest, TheNameIsFoundHoweverItIsSplit) {
   const std::string bytes = tls_hello("good.test");
   for (size_t size = 0; size < bytes.size(); ++size) {
-    EXPECT_EQ(read_client_hello(bytes.substr(0, size)).state, ClientHello::State::kNeedMore) << size;
+    EXPECT_EQ(read_client_hello(bytes.substr(0, size)).state, ClientHello::State::kNeedMore)
+        << size;
   }
   EXPECT_EQ(read_client_hello(bytes).state, ClientHello::State::kComplete);
   EXPECT_EQ(read_client_hello(bytes).server_name, "good.test");

@@ -241,9 +241,8 @@ TEST_F(ProxyTest, PlainHttpGoesToTheAllowedHostAlone) {
 TEST_F(ProxyTest, ASecondRequestInOneConnectionIsNotSentOn) {
   start({at_port("good.test")});
   const std::string url = "http://" + at_port("good.test") + "/";
-  const std::string answer =
-      ask("POST " + url + " HTTP/1.1\r\nContent-Length: 5\r\n\r\nboENDGET " + url +
-          " HTTP/1.1\r\nHost: smuggled\r\n\r\nEND");
+  const std::string answer = ask("POST " + url + " HTTP/1.1\r\nContent-Length: 5\r\n\r\nboENDGET " +
+                                 url + " HTTP/1.1\r\nHost: smuggled\r\n\r\nEND");
   EXPECT_NE(answer.find("boEND"), std::string::npos) << answer;
   EXPECT_EQ(answer.find("smuggled"), std::string::npos) << answer;
 }
@@ -274,8 +273,9 @@ TEST_F(ProxyTest, ATunnelIsForTlsOfThatName) {
 TEST_F(ProxyTest, NamesThatLeadInsideAreRefused) {
   is_good_public_ = false;
   start({at_port("inside.test"), at_port("good.test")});
-  for (const char* address : {"127.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "10.1.2.3",
-                              "100.64.0.1", "192.168.1.1", "::1", "fe80::1", "fd00::1", "0.0.0.0"}) {
+  for (const char* address :
+       {"127.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "10.1.2.3", "100.64.0.1", "192.168.1.1",
+        "::1", "fe80::1", "fd00::1", "0.0.0.0"}) {
     inside_addresses_ = {address};
     const std::string answer = tunnel(at_port("inside.test"), "");
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 403 ")) << address << "\n" << answer;
@@ -311,7 +311,8 @@ TEST_F(ProxyTest, SocksTakesNames) {
   EXPECT_EQ(ask(greeting + request(std::string("\x01\x7f\x00\x00\x01", 5)) + "xEND"),
             granted + "echo:xEND");
   const auto refused = [](char code) {
-    return std::string("\x05\x00\x05", 3) + code + std::string("\x00\x01\x00\x00\x00\x00\x00\x00", 8);
+    return std::string("\x05\x00\x05", 3) + code +
+           std::string("\x00\x01\x00\x00\x00\x00\x00\x00", 8);
   };
   EXPECT_EQ(ask(greeting + request("\x03" + counted("bad.test", 1))), refused(2));
   EXPECT_EQ(ask(greeting + request(std::string("\x01\x0a\x00\x00\x01", 5))), refused(2));
