@@ -45,13 +45,21 @@ int tell_outcome(const char* command, const std::string& id, const RewindOutcome
   }
   const RestoreReport& report = outcome.report;
   std::cout << fmt::format("Back at {}@{}: {} files restored, {} removed, {} modes set.\n", id,
-                           outcome.target.name, report.written, report.removed,
+                           outcome.target.checkpoint.name, report.written, report.removed,
                            report.modes_changed);
   if (!report.notes.empty()) {
     std::cerr << "levin " << command << ": left alone:\n";
     list_paths(report.notes);
   }
-  if (report.left_alone.empty()) return 0;
+  if (report.left_alone.empty()) {
+    std::cout << (outcome.target.log_length == 0
+                      ? "The conversation is empty again.\n"
+                      : fmt::format(
+                            "The conversation is at {} tokens; levin resume {} goes on from "
+                            "there.\n",
+                            outcome.target.log_length, id));
+    return 0;
+  }
   std::cerr << "levin " << command << ": could not be restored:\n";
   list_paths(report.left_alone);
   return 1;
@@ -85,9 +93,8 @@ int command_rewind(const RewindOptions& options, const std::atomic<bool>& interr
   const auto target = split_target(options.target);
   if (!target) return tell_error("rewind", target.error());
   const auto& [id, name] = *target;
-  const Result<RewindOutcome> outcome = rewind_session(
-      id, [&](const CheckpointStory& story) { return find_checkpoint(story, id, name); },
-      options.force, [&] { return !interrupted.load(); });
+  const Result<RewindOutcome> outcome =
+      rewind_session(id, name, options.force, [&] { return !interrupted.load(); });
   return outcome ? tell_outcome("rewind", id, *outcome) : tell_error("rewind", outcome.error());
 }
 
@@ -96,12 +103,8 @@ int command_undo(const RewindOptions& options, const std::atomic<bool>& interrup
   if (!work_tree) return tell_error("undo", work_tree.error());
   const Result<std::string> id = newest_session(*work_tree);
   if (!id) return tell_error("undo", id.error());
-  const auto choose = [&](const CheckpointStory& story) -> Result<CheckpointRecord> {
-    if (story.before_last_request) return *story.before_last_request;
-    return Error(ErrorCode::kInvalidArgument, "session " + *id + " has no checkpoints");
-  };
   const Result<RewindOutcome> outcome =
-      rewind_session(*id, choose, options.force, [&] { return !interrupted.load(); });
+      rewind_session(*id, "", options.force, [&] { return !interrupted.load(); });
   return outcome ? tell_outcome("undo", *id, *outcome) : tell_error("undo", outcome.error());
 }
 

@@ -238,7 +238,9 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   agent_options.generate = generate_options(options, parts, interrupted);
   agent_options.steps_max = options.turns_max;
   if (parts.continuation) agent_options.first_step = parts.continuation->last_step + 1;
-  const Result<void> saved = first_checkpoint(parts, agent_options.first_step - 1);
+  // Named for where the log stands, which after a rewind is not the last step that was made.
+  const Result<void> saved =
+      first_checkpoint(parts, parts.continuation ? parts.continuation->step : 0);
   if (!saved) return failure_of(saved.error());
   const SessionStart log_start = session_start(parts);
   const Result<int64_t> reused =
@@ -262,8 +264,9 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
 // The state for the next run of this session; without it that run prefills its log.
 void store_state(const RunParts& parts) {
   if (parts.model.is_script) return;
-  const Result<void> saved =
-      parts.model.client->save_state(parts.session_folder + "/" + kStateFile);
+  const std::string file = parts.session_folder + "/" + kStateFile;
+  Result<void> saved = parts.model.client->save_state(file);
+  if (saved) saved = parts.model.client->save_marks(file + std::string(kMarksSuffix));
   if (!saved) std::cerr << "levin: state not stored: " << saved.error().message() << "\n";
 }
 
@@ -295,7 +298,8 @@ int command_run(const RunOptions& options, const std::atomic<bool>& interrupted)
   const std::unique_ptr<EventSink> events = make_sink(options.json);
   Outcome outcome{ExitCode::kDone, "", ""};
   Usage usage;
-  if (parts.continuation && parts.continuation->end == LogEnd::kAnswered && parts.task.empty()) {
+  if (parts.continuation && parts.task.empty() &&
+      (parts.continuation->end == LogEnd::kAnswered || parts.continuation->end == LogEnd::kEmpty)) {
     std::cerr << "levin: session " << parts.session_id << " is complete; nothing is left to do\n";
     events->on_event(ThreadStarted{parts.session_id});
     events->on_event(RunCompleted{usage});

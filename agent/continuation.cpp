@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "agent/paths.h"
+#include "agent/session_reader.h"
 
 namespace levin::agent {
 namespace {
@@ -15,65 +16,25 @@ bool ends_with(const std::vector<TokenId>& log, const std::vector<TokenId>& tail
   return log.size() >= tail.size() && std::equal(tail.rbegin(), tail.rend(), log.rbegin());
 }
 
-// Follows the records one by one.
-class LogReader {
- public:
-  explicit LogReader(Continuation& out) : out_(out) {}
-
-  Result<void> operator()(const SessionRecord& record) {
-    out_.session = record;
-    return {};
-  }
-  Result<void> operator()(const TokensRecord& record) {
-    is_sampled_ = record.source == TokensRecord::Source::kSampled;
-    if (is_sampled_) {
-      out_.broken_from = out_.log.size();
-      ++out_.replies_sampled;
-    }
-    out_.last_step = std::max(out_.last_step, record.step);
-    out_.log.insert(out_.log.end(), record.ids.begin(), record.ids.end());
-    return {};
-  }
-  Result<void> operator()(const CutRecord& record) {
-    if (record.length > out_.log.size()) {
-      return Error(ErrorCode::kCorrupt, "cuts the token log to " + std::to_string(record.length) +
-                                            " of " + std::to_string(out_.log.size()) + " tokens");
-    }
-    if (is_sampled_ && record.length <= out_.broken_from) --out_.replies_sampled;
-    out_.log.resize(record.length);
-    is_sampled_ = false;
-    return {};
-  }
-  Result<void> operator()(const EndRecord& record) {
-    is_answered_ = record.completed;
-    return {};
-  }
-  template <typename Other>
-  Result<void> operator()(const Other&) {
-    return {};
-  }
-
-  bool is_sampled() const { return is_sampled_; }
-  bool is_answered() const { return is_sampled_ && is_answered_; }
-
- private:
-  Continuation& out_;
-  bool is_sampled_ = false;   // The last tokens were sampled.
-  bool is_answered_ = false;  // The last run was completed.
-};
-
 }  // namespace
 
 Result<Continuation> read_continuation(const TranscriptContent& content,
                                        const std::vector<TokenId>& assistant_start) {
+  SessionReader reader;
+  TRY(reader.read(content.records));
+  const Moment& now = reader.now();
   Continuation out;
+  out.session = reader.session();
+  out.log = reader.log();
+  out.broken_from = now.broken_from;
+  out.last_step = reader.last_step();
+  out.step = now.step;
+  out.replies_sampled = now.replies_sampled;
   out.whole_bytes = content.whole_bytes;
-  LogReader reader(out);
-  for (const Record& record : content.records) TRY(std::visit(reader, record));
-  if (reader.is_answered()) {
-    out.end = LogEnd::kAnswered;
-  } else if (reader.is_sampled()) {
-    out.end = LogEnd::kReplyBroken;
+  if (out.log.empty()) {
+    out.end = LogEnd::kEmpty;
+  } else if (now.is_sampled) {
+    out.end = now.is_completed ? LogEnd::kAnswered : LogEnd::kReplyBroken;
   } else if (ends_with(out.log, assistant_start)) {
     out.end = LogEnd::kAtReplyStart;
   }

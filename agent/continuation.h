@@ -14,6 +14,7 @@ namespace levin::agent {
 
 // How the log of a session ends.
 enum class LogEnd {
+  kEmpty,           // Before its first request: nothing is left to do.
   kAnswered,        // A final answer; nothing is left to do.
   kReplyBroken,     // Sampled tokens of a reply that was cut or whose calls were not all run.
   kAtReplyStart,    // The opening of a reply: sampling goes on here.
@@ -24,9 +25,10 @@ struct Continuation {
   SessionRecord session;
   std::vector<engine::TokenId> log;
   LogEnd end = LogEnd::kBetweenReplies;
-  size_t broken_from = 0;  // kReplyBroken: where its sampled tokens begin.
-  int last_step = 0;
-  size_t replies_sampled = 0;  // Whole or broken; those given up again not counted.
+  size_t broken_from = 0;      // kReplyBroken: where its sampled tokens begin.
+  int last_step = 0;           // The greatest number that a step ever had.
+  int step = 0;                // The last one in this log; a rewind makes it differ.
+  size_t replies_sampled = 0;  // In this log, whole or broken; those given up again not counted.
   uint64_t whole_bytes = 0;    // Of the transcript, for Transcript::reopen().
 };
 

@@ -8,6 +8,9 @@
 
 namespace levin::agent {
 
+// Of the marks on disk, for each session. An M1 has room for one; the embedded model for hundreds.
+inline constexpr size_t kMarkBytesMax = size_t{512} << 20;
+
 class EngineModel final : public ModelClient {
  public:
   // `engine` outlives the model. Errors: those of Engine::open_session().
@@ -31,6 +34,10 @@ class EngineModel final : public ModelClient {
   }
   Result<void> save_state(const std::string& path) override { return session_.save(path); }
   Result<void> load_state(const std::string& path) override { return session_.load(path); }
+  Result<void> save_marks(const std::string& path) override {
+    return session_.save_anchors(path, kMarkBytesMax);
+  }
+  Result<void> load_marks(const std::string& path) override { return session_.load_anchors(path); }
   std::string description() const override { return description_; }
 
  private:

@@ -49,6 +49,11 @@ class ModelClient {
   virtual Result<void> save_state(const std::string& path) = 0;
   virtual Result<void> load_state(const std::string& path) = 0;
 
+  // Stores, and adds to a loaded state, the places of mark(): what rewind() needs to be free in
+  // another process. A model without a state has none. Errors: as save_state() and load_state().
+  virtual Result<void> save_marks(const std::string&) { return {}; }
+  virtual Result<void> load_marks(const std::string&) { return {}; }
+
   // One line for the user.
   virtual std::string description() const = 0;
 

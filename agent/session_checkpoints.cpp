@@ -11,6 +11,7 @@
 
 #include "agent/paths.h"
 #include "agent/session_list.h"
+#include "agent/session_reader.h"
 #include "base/unique_fd.h"
 
 namespace levin::agent {
@@ -29,11 +30,6 @@ struct StoryReader {
   void operator()(const RewindRecord& record) {
     if (record.done) story.position.clear();
     story.position.push_back(record.commit);
-  }
-  void operator()(const MessageRecord& record) {
-    if (record.role == MessageRecord::Role::kUser && !story.checkpoints.empty()) {
-      story.before_last_request = story.checkpoints.back();
-    }
   }
   template <typename Other>
   void operator()(const Other&) {}
@@ -98,11 +94,12 @@ class Rewind {
   Rewind(CheckpointStore store, Transcript transcript, CheckpointStory story)
       : store_(std::move(store)), transcript_(std::move(transcript)), story_(std::move(story)) {}
 
-  Result<RewindOutcome> run(const CheckpointRecord& target, bool force,
+  Result<RewindOutcome> run(const RewindTarget& target, bool force,
                             const std::function<bool()>& go_on) {
     RewindOutcome outcome;
     outcome.target = target;
-    TRY_ASSIGN(const ObjectId target_id, commit_id(target.commit));
+    const auto& [step, name, commit] = target.checkpoint;
+    TRY_ASSIGN(const ObjectId target_id, commit_id(commit));
     TRY_ASSIGN(const Manifest wanted, store_.load(target_id));
     TRY(load_position());
     TRY_ASSIGN(const Snapshot now, store_.read(&last_));
@@ -114,10 +111,10 @@ class Rewind {
     if (!outcome.lost.empty()) {
       TRY(save_changes(now, &outcome));
     }
-    TRY(transcript_.append(RewindRecord{target.name, target.commit, false}));
+    TRY(transcript_.append(RewindRecord{name, commit, false}));
     TRY(restore(now, wanted, !outcome.saved.empty(), go_on, &outcome));
     if (outcome.report.left_alone.empty()) {
-      TRY(transcript_.append(RewindRecord{target.name, target.commit, true}));
+      TRY(transcript_.append(RewindRecord{name, commit, true, target.log_length}));
     }
     return outcome;
   }
@@ -184,6 +181,23 @@ class Rewind {
   ObjectId last_;
 };
 
+Result<RewindTarget> find_target(const TranscriptContent& content, const CheckpointStory& story,
+                                 const std::string& id, const std::string& name) {
+  SessionReader reader;
+  TRY(reader.read(content.records));
+  if (name.empty()) {
+    const Request* const request = reader.last_request();
+    if (request != nullptr) return RewindTarget{request->checkpoint, request->before.place.length};
+    return Error(ErrorCode::kInvalidArgument,
+                 "session " + id +
+                     (story.checkpoints.empty() ? " has no checkpoints"
+                                                : " is back before its first request already"));
+  }
+  TRY_ASSIGN(const CheckpointRecord checkpoint, find_checkpoint(story, id, name));
+  const Moment* const moment = reader.moment_of(name);
+  return RewindTarget{checkpoint, moment == nullptr ? 0 : moment->place.length};
+}
+
 }  // namespace
 
 Result<CheckpointRecord> SessionCheckpointer::save(int step) {
@@ -226,12 +240,12 @@ Result<CheckpointRecord> find_checkpoint(const CheckpointStory& story, const std
                    (known.empty() ? "; it has none at all" : "; it has" + known));
 }
 
-Result<RewindOutcome> rewind_session(const std::string& id, const ChooseCheckpoint& choose,
-                                     bool force, const std::function<bool()>& go_on) {
+Result<RewindOutcome> rewind_session(const std::string& id, const std::string& name, bool force,
+                                     const std::function<bool()>& go_on) {
   TRY_ASSIGN(const TranscriptContent content, read_session(id));
   TRY_ASSIGN(const std::string folder, session_folder(id));
   CheckpointStory story = checkpoint_story(content.records);
-  TRY_ASSIGN(const CheckpointRecord target, choose(story));
+  TRY_ASSIGN(const RewindTarget target, find_target(content, story, id, name));
   TRY_ASSIGN(
       Transcript transcript,
       Transcript::reopen(folder + "/" + std::string(Transcript::kFileName), content.whole_bytes));

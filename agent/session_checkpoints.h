@@ -33,7 +33,6 @@ class SessionCheckpointer : public Checkpointer {
 // model's commands could have changed.
 struct CheckpointStory {
   std::vector<CheckpointRecord> checkpoints;  // In order; of equal names the last one counts.
-  std::optional<CheckpointRecord> before_last_request;
   // What levin left in the work tree: one commit, or the two ends of a rewind that was cut short.
   std::vector<std::string> position;
   int num_saved = 0;  // Made by rewinds.
@@ -43,20 +42,26 @@ struct CheckpointStory {
 };
 CheckpointStory checkpoint_story(const std::vector<Record>& records);
 
+// Where a rewind goes to: files, and how much of the conversation.
+struct RewindTarget {
+  CheckpointRecord checkpoint;
+  size_t log_length = 0;  // Of the log as it was at that checkpoint.
+};
+
 struct RewindOutcome {
-  CheckpointRecord target;
+  RewindTarget target;
   std::vector<std::string> lost;  // Not empty: refused, nothing was touched.
   std::string saved;              // Name of the checkpoint with the user's changes.
   RestoreReport report;
 };
 
-using ChooseCheckpoint = std::function<Result<CheckpointRecord>(const CheckpointStory&)>;
-
-// Restores the work tree of session `id` to the chosen checkpoint. Changes since levin's last step
-// are refused or, with `force`, saved first. `go_on` as in RestoreParts. Errors: kInvalidArgument
-// for an unknown session and from `choose`; kNotFound when a checkpoint is gone; kIo, kInterrupted.
-Result<RewindOutcome> rewind_session(const std::string& id, const ChooseCheckpoint& choose,
-                                     bool force, const std::function<bool()>& go_on);
+// Restores the work tree of session `id` to the checkpoint `name` and takes the conversation back
+// to where the next reply would follow it; an empty name: to before the last request, which the
+// conversation then does not hold. Changes since levin's last step are refused or, with `force`,
+// saved first. `go_on` as in RestoreParts. Errors: kInvalidArgument for an unknown session or
+// checkpoint; kNotFound when a checkpoint is gone; kIo, kInterrupted.
+Result<RewindOutcome> rewind_session(const std::string& id, const std::string& name, bool force,
+                                     const std::function<bool()>& go_on);
 
 // Unified diff of what happened from checkpoint `from` to `to`; empty names: the first, the last
 // step's. Errors: kInvalidArgument, kNotFound.

@@ -37,6 +37,20 @@ Result<std::string> prefix_file(const SessionStart& start, const std::vector<Tok
   return fmt::format("{}/prefix/{}-{:016x}.state", folder, start.state_key, hash);
 }
 
+// The state at the end of the last run and the marks before it; the log may have gone back since.
+void load_stored(const SessionStart& start, EventSink& events) {
+  const Result<void> loaded = start.client.load_state(start.state_file);
+  if (!loaded && loaded.error().code() != ErrorCode::kUnsupported) {
+    refuse_state(events, start.state_file, loaded.error().message());
+  }
+  if (!loaded) return;
+  const std::string marks = start.state_file + std::string(kMarksSuffix);
+  const Result<void> marked = start.client.load_marks(marks);
+  if (!marked && marked.error().code() != ErrorCode::kNotFound) {
+    refuse_state(events, marks, marked.error().message());
+  }
+}
+
 // Puts the prefix into the (empty) log, with its stored state where there is one; else the state is
 // computed and stored. Returns how many tokens need no prefill. A store that does not work costs
 // only time.
@@ -76,10 +90,9 @@ Result<int64_t> start_log(const SessionStart& start, const std::string& task, Ev
 
 Result<int64_t> continue_log(const SessionStart& start, const Continuation& continuation,
                              const std::string& task, EventSink& events) {
-  const Result<void> loaded = start.client.load_state(start.state_file);
-  if (!loaded && loaded.error().code() != ErrorCode::kUnsupported) {
-    refuse_state(events, start.state_file, loaded.error().message());
-  }
+  // Back before its first request, it begins like a new one.
+  if (continuation.end == LogEnd::kEmpty) return start_log(start, task, events);
+  load_stored(start, events);
   std::vector<TokenId> log = continuation.log;
   std::vector<TokenId> bridge;  // From the end of the log to a new turn.
   size_t length = log.size();
@@ -95,6 +108,8 @@ Result<int64_t> continue_log(const SessionStart& start, const Continuation& cont
   log.resize(length);
   TRY(start.client.sync(log));
   const int64_t reused = start.client.num_computed();
+  // So that an undo of what follows can come back here.
+  if (!task.empty() && reused == static_cast<int64_t>(log.size())) TRY(start.client.mark());
   TRY(append(start, bridge));
   if (!task.empty()) TRY(append_request(start, task));
   return reused;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "agent/continuation.h"
 #include "agent/event_sink.h"
@@ -13,7 +14,8 @@
 
 namespace levin::agent {
 
-constexpr const char* kStateFile = "state.bin";  // In a session's folder.
+constexpr const char* kStateFile = "state.bin";      // In a session's folder.
+constexpr std::string_view kMarksSuffix = ".marks";  // Beside a state: places to go back to.
 
 struct SessionStart {
   ModelClient& client;

@@ -73,11 +73,12 @@ struct CheckpointRecord {
   std::string commit;  // In the repository of the workspace.
 };
 // The work tree went back to a checkpoint. Written twice: before the first file is touched, and
-// when all are as they were.
+// when all are as they were. The second one takes the conversation along.
 struct RewindRecord {
   std::string name;
   std::string commit;
   bool done = false;
+  std::optional<size_t> length = std::nullopt;  // Of the token log from here on; absent: as it was.
 };
 // A run ended. More records may follow when the session goes on.
 struct EndRecord {

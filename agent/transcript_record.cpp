@@ -77,10 +77,12 @@ struct ToJson {
                 {"commit", utf8_sanitize(record.commit)}};
   }
   Json operator()(const RewindRecord& record) const {
-    return Json{{"type", "rewind"},
-                {"name", utf8_sanitize(record.name)},
-                {"commit", utf8_sanitize(record.commit)},
-                {"done", record.done}};
+    Json json{{"type", "rewind"},
+              {"name", utf8_sanitize(record.name)},
+              {"commit", utf8_sanitize(record.commit)},
+              {"done", record.done}};
+    if (record.length) json["length"] = *record.length;
+    return json;
   }
   Json operator()(const EndRecord& record) const {
     return Json{{"type", "end"},
@@ -111,6 +113,7 @@ class Fields {
     if (!std::in_range<Integer>(wide)) wrong_ = std::string(key) + ": the number is out of range";
     return static_cast<Integer>(wide);
   }
+  bool has(const char* key) const { return json_.contains(key); }
   bool flag(const char* key) {
     const Json* value = find(key, &Json::is_boolean, "true or false");
     return value != nullptr && value->get<bool>();
@@ -230,8 +233,9 @@ Result<Record> record_from_json(const Json& json) {
         CheckpointRecord{fields.integer<int>("step"), fields.text("name"), fields.text("commit")});
   }
   if (type == "rewind") {
-    return fields.done(
-        RewindRecord{fields.text("name"), fields.text("commit"), fields.flag("done")});
+    RewindRecord record{fields.text("name"), fields.text("commit"), fields.flag("done")};
+    if (fields.has("length")) record.length = fields.integer<size_t>("length");
+    return fields.done(std::move(record));
   }
   if (type == "end") {
     return fields.done(EndRecord{fields.flag("completed"), fields.text("reason"),

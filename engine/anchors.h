@@ -35,6 +35,7 @@ class Anchors {
   // Linear states and journals; KV pages are shared with the session and not counted.
   size_t bytes() const;
   size_t count() const { return anchors_.size(); }
+  const std::vector<Anchor>& all() const { return anchors_; }
 
  private:
   void evict();

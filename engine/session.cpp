@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "engine/anchor_file.h"
 #include "engine/state_file.h"
 
 namespace levin::engine {
@@ -172,6 +173,14 @@ Result<void> Session::load(const std::string& path) {
   }
   anchors_.drop_beyond(-1);
   return {};
+}
+
+Result<void> Session::save_anchors(const std::string& path, size_t bytes_max) const {
+  return engine::save_anchors(path, *model_, log_, anchors_.all(), bytes_max);
+}
+
+Result<void> Session::load_anchors(const std::string& path) {
+  return engine::load_anchors(path, *model_, *device_, log_, state_, &anchors_);
 }
 
 }  // namespace levin::engine

@@ -76,6 +76,12 @@ class Session {
   // is longer than this session's context. The session is then unchanged.
   Result<void> load(const std::string& path);
 
+  // Keeps the anchors for a later process, at most `bytes_max` of them; load_anchors() adds those
+  // that lie within this session's log, of which all must be computed. Errors: those of
+  // engine/anchor_file.h.
+  Result<void> save_anchors(const std::string& path, size_t bytes_max) const;
+  Result<void> load_anchors(const std::string& path);
+
   void set_trace(TraceSink trace) { trace_ = std::move(trace); }
   const State& state() const { return state_; }
 

@@ -109,9 +109,7 @@ class CheckpointFixture : public testing::Test {
   }
   Result<RewindOutcome> try_rewind(const std::string& name, bool force = false,
                                    const std::function<bool()>& go_on = nullptr) const {
-    return rewind_session(
-        id_, [&](const CheckpointStory& story) { return find_checkpoint(story, id_, name); }, force,
-        go_on);
+    return rewind_session(id_, name, force, go_on);
   }
   void rewind(const std::string& name, bool force = false) const {
     const auto outcome = try_rewind(name, force);

@@ -227,6 +227,67 @@ TEST_F(StateTest, AnchorsStayWithinTheirBudgetAndPinnedOnesStay) {
   EXPECT_EQ(anchors.nearest(1500)->state.num_tokens, 1000);
 }
 
+TEST_F(StateTest, AnchorsOfAnotherProcessAreAsGoodAsOwnOnes) {
+  Session one = session();
+  std::vector<int64_t> places;
+  for (const size_t count : {5u, 64u, 130u, 31u}) {
+    ASSERT_TRUE(one.append(tokens(count)));
+    ASSERT_TRUE(one.keep_anchor());
+    places.push_back(static_cast<int64_t>(one.token_log().size()));
+  }
+  ASSERT_TRUE(one.append(tokens(100)));
+  ASSERT_TRUE(one.save(folder_ + "/state"));
+  ASSERT_TRUE(one.save_anchors(folder_ + "/marks", size_t{1} << 30));
+  for (const int64_t place : places) {
+    Session two = session();
+    ASSERT_TRUE(two.load(folder_ + "/state"));
+    const auto loaded = two.load_anchors(folder_ + "/marks");
+    ASSERT_TRUE(loaded) << loaded.error().message();
+    ASSERT_TRUE(two.rewind(place));
+    EXPECT_EQ(two.num_computed(), place);
+    expect_same(two, "at the anchor");
+    ASSERT_TRUE(two.append(tokens(70)));
+    expect_same(two, "after the anchor");
+  }
+  // Of another branch only what comes before the fork is taken.
+  Session other = session();
+  ASSERT_TRUE(other.append(std::span(one.token_log()).first(static_cast<size_t>(places[1]))));
+  ASSERT_TRUE(other.append(tokens(400)));
+  ASSERT_TRUE(other.logits());
+  ASSERT_TRUE(other.load_anchors(folder_ + "/marks"));
+  ASSERT_TRUE(other.rewind(places[2]));
+  EXPECT_EQ(other.num_computed(), places[1]);
+  expect_same(other, "on another branch");
+  // Without room there are none.
+  ASSERT_TRUE(one.save_anchors(folder_ + "/small", 0));
+  Session three = session();
+  ASSERT_TRUE(three.load(folder_ + "/state"));
+  ASSERT_TRUE(three.load_anchors(folder_ + "/small"));
+  ASSERT_TRUE(three.rewind(places[0]));
+  EXPECT_LT(three.num_computed(), places[0]);
+  expect_same(three, "without anchors");
+}
+
+TEST_F(StateTest, DamagedAnchorFilesAreRefused) {
+  Session one = session();
+  ASSERT_TRUE(one.append(tokens(100)));
+  ASSERT_TRUE(one.keep_anchor());
+  const std::string path = folder_ + "/marks";
+  ASSERT_TRUE(one.save_anchors(path, size_t{1} << 30));
+  const std::string good = *read_file(path);
+  for (const size_t at : {size_t{0}, size_t{9}, size_t{40}, good.size() / 2, good.size() - 1}) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 4);
+    ASSERT_TRUE(write_file_atomic(path, bad));
+    EXPECT_FALSE(one.load_anchors(path)) << at;
+  }
+  for (const size_t size : {size_t{0}, size_t{10}, good.size() - 1}) {
+    ASSERT_TRUE(write_file_atomic(path, good.substr(0, size)));
+    EXPECT_FALSE(one.load_anchors(path)) << size;
+  }
+  EXPECT_EQ(one.load_anchors(folder_ + "/none").error().code(), ErrorCode::kNotFound);
+}
+
 TEST_F(StateTest, DamagedFilesAreRefused) {
   const std::string path = folder_ + "/state.bin";
   {
