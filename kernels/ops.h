@@ -39,8 +39,9 @@ constexpr int64_t kLightningBlock = 64;
 // Lightning attention: S_t = decay * S_{t-1} + k_t v_t^T, o_t = q_t^T S_t, decay =
 // exp(-slope_rate), in block form. The state is S at the start of the current block plus a journal
 // of the block's keys and values; S moves on only when a block is full. So a decode step reads S
-// and writes none of it, and dropping tokens of the current block costs nothing. qkv holds q, k, v
-// of one head side by side: [num_tokens, num_heads, 3, head_dim], silu applied.
+// and writes none of it, and dropping tokens of the current block costs nothing.
+// qkv holds q, k, v of one head side by side, [num_tokens, num_heads, 3, head_dim], as projected: the
+// op applies silu to all three.
 struct LightningArgs {
   const float* qkv;
   const float* decay_powers;  // [num_heads, kLightningBlock + 1]: exp(-slope_rate * i)
@@ -55,7 +56,7 @@ struct LightningArgs {
 };
 
 constexpr int64_t lightning_scratch_floats(int64_t head_dim) {
-  return kLightningBlock * kLightningBlock + kLightningBlock * head_dim;
+  return kLightningBlock * kLightningBlock + 2 * kLightningBlock * head_dim;
 }
 
 // Puts keys (rotated) and values of num_tokens tokens into their cache pages (kv_layout.h), rounded
@@ -158,12 +159,11 @@ struct Ops {
   // end. An output is summed over the columns in order, one group of 32 (bf16: one pair) after the
   // other, whatever n is: the same bits for one token as for many. No out may overlap another.
   void (*tile_matmul)(const Parallel&, const TileJob* jobs, int64_t num_jobs);
-  // x = x * sigmoid(x)
-  void (*silu)(const Parallel&, float* x, int64_t count);
   // gate = silu(gate) * up
   void (*silu_multiply)(const Parallel&, float* gate, const float* up, int64_t count);
-  // x = x * sigmoid(gate)
-  void (*sigmoid_multiply)(const Parallel&, float* x, const float* gate, int64_t count);
+  // x = rms_norm(x) * sigmoid(gate), both [n, width]: what follows lightning attention.
+  void (*gated_norm)(const Parallel&, float* x, const float* weight, float eps, const float* gate,
+                     int64_t n, int64_t width);
   // out = a * alpha + b * beta. `out` may be a or b.
   void (*scaled_sum)(const Parallel&, const float* a, float alpha, const float* b, float beta,
                      int64_t count, float* out);

@@ -13,7 +13,7 @@ void lightning_layer(const ForwardContext& context, int64_t layer, const float* 
   const int64_t width = config.attention_size();
 
   ops.matmul(parallel, weights.qkv, u, n, buffers.qkv.data());
-  ops.silu(parallel, buffers.qkv.data(), n * 3 * width);  // Covers q, k and v.
+  ops.matmul(parallel, weights.output_gate, u, n, buffers.gate.data());
   kernels::LightningArgs args;
   args.qkv = buffers.qkv.data();
   args.decay_powers = weights.decay_powers.data();
@@ -27,12 +27,14 @@ void lightning_layer(const ForwardContext& context, int64_t layer, const float* 
   args.first_position = context.state.num_tokens;
   ops.lightning_attention(parallel, args);
   context.emit("lightning_raw", layer, buffers.mixed.data(), n, width);
+  if (context.trace) {  // q, k and v have been read: their buffer may show what the next op fuses.
+    ops.rms_norm(parallel, buffers.mixed.data(), weights.norm.data(), config.linear_norm_eps, n,
+                 width, buffers.qkv.data());
+    context.emit("lightning_normed", layer, buffers.qkv.data(), n, width);
+  }
   // One norm over all heads together; the gate comes from the layer's input, after the norm.
-  ops.rms_norm(parallel, buffers.mixed.data(), weights.norm.data(), config.linear_norm_eps, n,
-               width, buffers.mixed.data());
-  context.emit("lightning_normed", layer, buffers.mixed.data(), n, width);
-  ops.matmul(parallel, weights.output_gate, u, n, buffers.gate.data());
-  ops.sigmoid_multiply(parallel, buffers.mixed.data(), buffers.gate.data(), n * width);
+  ops.gated_norm(parallel, buffers.mixed.data(), weights.norm.data(), config.linear_norm_eps,
+                 buffers.gate.data(), n, width);
   ops.matmul(parallel, weights.out, buffers.mixed.data(), n, out);
 }
 

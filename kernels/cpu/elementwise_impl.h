@@ -36,12 +36,6 @@ inline void op_rms_norm(const Parallel& parallel, const float* x, const float* w
   });
 }
 
-inline void op_silu(const Parallel& parallel, float* x, int64_t count) {
-  parallel_for(parallel, count, kElementsPerRange, [=](int64_t begin, int64_t end, int) {
-    map_in_place(x + begin, end - begin, [](Vec v, int64_t) { return v * sigmoid_vec(v); });
-  });
-}
-
 inline void op_silu_multiply(const Parallel& parallel, float* gate, const float* up,
                              int64_t count) {
   parallel_for(parallel, count, kElementsPerRange, [=](int64_t begin, int64_t end, int) {
@@ -51,12 +45,18 @@ inline void op_silu_multiply(const Parallel& parallel, float* gate, const float*
   });
 }
 
-inline void op_sigmoid_multiply(const Parallel& parallel, float* x, const float* gate,
-                                int64_t count) {
-  parallel_for(parallel, count, kElementsPerRange, [=](int64_t begin, int64_t end, int) {
-    map_in_place(x + begin, end - begin, [=](Vec v, int64_t i) {
-      return v * sigmoid_vec(load_part(gate + begin + i, end - begin - i));
-    });
+inline void op_gated_norm(const Parallel& parallel, float* x, const float* weight, float eps,
+                          const float* gate, int64_t n, int64_t width) {
+  parallel_for(parallel, n, kElementsPerRange / width + 1, [=](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* at = x + row * width;
+      const float mean = dot(at, at, width) / static_cast<float>(width);
+      const float scale = 1.0f / sqrtf(mean + eps);
+      map_in_place(at, width, [=](Vec v, int64_t i) {
+        const Vec opened = sigmoid_vec(load_part(gate + row * width + i, width - i));
+        return load_part(weight + i, width - i) * (v * scale) * opened;
+      });
+    }
   });
 }
 

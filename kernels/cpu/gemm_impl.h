@@ -1,5 +1,5 @@
-// Matrix products. out[n, rows] = x[n, cols] * w[rows, cols]^T reads each weight once per four
-// tokens; the small product below serves the blocks of lightning attention.
+// Matrix products with row-major weights: out[n, rows] = x[n, cols] * w[rows, cols]^T reads each weight
+// once per four tokens.
 #pragma once
 
 #include "kernels/cpu/vec.h"
@@ -79,55 +79,6 @@ inline void op_matmul(const Parallel& parallel, const MatrixView& w, const float
       return matmul_as<ReadBF16>(parallel, w, x, n, out);
     default:
       return;  // Tiles are read by tile_matmul.
-  }
-}
-
-// c[m, n] += a[m, k] * b[k, n], all float32 with row strides.
-template <int kRows>
-inline void add_product_rows(const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
-                             int64_t ldc, int64_t k_count, int64_t n) {
-  int64_t column = 0;
-  for (; column + 2 * kLanes <= n; column += 2 * kLanes) {
-    Vec sum[kRows][2];
-    for (int r = 0; r < kRows; ++r) {
-      sum[r][0] = load(c + r * ldc + column);
-      sum[r][1] = load(c + r * ldc + column + kLanes);
-    }
-    for (int64_t k = 0; k < k_count; ++k) {
-      const Vec b0 = load(b + k * ldb + column);
-      const Vec b1 = load(b + k * ldb + column + kLanes);
-      for (int r = 0; r < kRows; ++r) {
-        sum[r][0] += a[r * lda + k] * b0;
-        sum[r][1] += a[r * lda + k] * b1;
-      }
-    }
-    for (int r = 0; r < kRows; ++r) {
-      store(c + r * ldc + column, sum[r][0]);
-      store(c + r * ldc + column + kLanes, sum[r][1]);
-    }
-  }
-  // The rest in padded vectors, never scalars: the compiler may fuse a scalar loop in another way for
-  // another kRows, and then the bits would depend on how the rows came.
-  for (; column < n; column += kLanes) {
-    const int64_t width = n - column;
-    Vec sum[kRows];
-    for (int r = 0; r < kRows; ++r) sum[r] = load_part(c + r * ldc + column, width);
-    for (int64_t k = 0; k < k_count; ++k) {
-      const Vec b0 = load_part(b + k * ldb + column, width);
-      for (int r = 0; r < kRows; ++r) sum[r] += a[r * lda + k] * b0;
-    }
-    for (int r = 0; r < kRows; ++r) store_part(c + r * ldc + column, sum[r], width);
-  }
-}
-
-inline void add_product(const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
-                        int64_t ldc, int64_t m, int64_t k, int64_t n) {
-  int64_t row = 0;
-  for (; row + 4 <= m; row += 4) {
-    add_product_rows<4>(a + row * lda, lda, b, ldb, c + row * ldc, ldc, k, n);
-  }
-  for (; row < m; ++row) {
-    add_product_rows<1>(a + row * lda, lda, b, ldb, c + row * ldc, ldc, k, n);
   }
 }
 

@@ -1,21 +1,23 @@
-// Lightning attention in block form. Heads are independent and split over threads.
+// Lightning attention in block form. Heads are independent and split over threads. Decode is one row
+// of the same sums as prefill: a pass over the journal's keys, one over the state, one over the
+// journal's values.
 // Source: MiniMax-01 report, section 2.2; the exact definition is the recurrent form in ops.h.
 #pragma once
 
-#include "kernels/cpu/gemm_impl.h"
+#include "kernels/cpu/product_impl.h"
 
 namespace levin::kernels {
 namespace {
 
 // One head's part of the arguments.
 struct LightningHead {
-  const float* qkv;      // q of token 0; k and v follow it
-  const float* power;    // [kLightningBlock + 1]
-  float* state;          // [head_dim, head_dim]
-  float* journal_k;      // [kLightningBlock, head_dim]
+  const float* qkv;    // q of token 0; k and v follow it
+  const float* power;  // [kLightningBlock + 1]
+  float* state;        // [head_dim, head_dim]
+  float* journal_k;    // [kLightningBlock, head_dim]
   float* journal_v;
-  float* out;            // of token 0
-  int64_t qkv_stride;    // from token to token
+  float* out;          // of token 0
+  int64_t qkv_stride;  // from token to token
   int64_t out_stride;
   int64_t head_dim;
 };
@@ -35,51 +37,80 @@ inline LightningHead lightning_head(const LightningArgs& args, int64_t head) {
   return view;
 }
 
-// The block is full: S = decay^m S + sum_j decay^(m-1-j) k_j v_j^T with m = kLightningBlock.
-inline void lightning_advance(const LightningHead& head, float* scratch) {
+// One worker's memory, lightning_scratch_floats() in all.
+struct LightningScratch {
+  float* score;    // [kLightningBlock, kLightningBlock]
+  float* q;        // [kLightningBlock, head_dim], silu applied
+  float* q_decay;  // [kLightningBlock, head_dim]; v_decay when the state moves on
+};
+
+// The block is full: S = decay^m S + sum_j k_j (decay^(m-1-j) v_j)^T with m = kLightningBlock.
+inline void lightning_advance(const LightningHead& head, const LightningScratch& scratch) {
   constexpr int64_t m = kLightningBlock;
   const int64_t d = head.head_dim;
-  float* k_decay = scratch;  // [d, m], transposed
+  float* v_decay = scratch.q_decay;
   for (int64_t j = 0; j < m; ++j) {
     const float weight = head.power[m - 1 - j];
-    for (int64_t c = 0; c < d; ++c) k_decay[c * m + j] = head.journal_k[j * d + c] * weight;
+    for (int64_t c = 0; c < d; ++c) v_decay[j * d + c] = head.journal_v[j * d + c] * weight;
   }
-  const float decay = head.power[m];
-  map_in_place(head.state, d * d, [=](Vec s, int64_t) { return s * decay; });
-  add_product(k_decay, m, head.journal_v, d, head.state, d, d, m, d);
+  // K is read down its columns: a row of the product is a dim of the keys.
+  add_product({head.journal_k, 1, d}, v_decay, d, head.state, d, {d, m, d}, head.power[m]);
+}
+
+// Takes `count` tokens into the journal and the scratch, silu applied to q, k and v.
+inline void lightning_take(const LightningHead& head, int64_t begin, int64_t count,
+                           const LightningScratch& scratch) {
+  const int64_t d = head.head_dim;
+  for (int64_t i = 0; i < count; ++i) {
+    const float* from = head.qkv + i * head.qkv_stride;
+    float* to[3] = {scratch.q + i * d, head.journal_k + (begin + i) * d,
+                    head.journal_v + (begin + i) * d};
+    const float decay = head.power[begin + i + 1];
+    for (int64_t part = 0; part < 3; ++part) {
+      for (int64_t c = 0; c < d; c += kLanes) {
+        const Vec x = load_part(from + part * d + c, d - c);
+        const Vec y = x * sigmoid_vec(x);
+        store_part(to[part] + c, y, d - c);
+        if (part == 0) store_part(scratch.q_decay + i * d + c, y * decay, d - c);
+      }
+    }
+  }
 }
 
 // `count` tokens of one block, the first at place `begin` of it (begin + count <= kLightningBlock):
 //   out_t = decay^(t+1) q_t S + sum_{j<=t} decay^(t-j) (q_t k_j) v_j
 // Each output row is summed in the same order whatever `count` is.
-inline void lightning_block(const LightningHead& head, int64_t begin, int64_t count, float* scratch) {
+inline void lightning_block(const LightningHead& head, int64_t begin, int64_t count,
+                            const LightningScratch& scratch) {
   const int64_t d = head.head_dim;
-  const int64_t end = begin + count;
-  float* score = scratch;                                      // [count, end]
-  float* q_decay = scratch + kLightningBlock * kLightningBlock;  // [count, d]
-  for (int64_t i = 0; i < count; ++i) {
-    const float* q = head.qkv + i * head.qkv_stride;
-    for (int64_t c = 0; c < d; ++c) {
-      head.journal_k[(begin + i) * d + c] = q[d + c];
-      head.journal_v[(begin + i) * d + c] = q[2 * d + c];
-      q_decay[i * d + c] = q[c] * head.power[begin + i + 1];
-      head.out[i * head.out_stride + c] = 0;
+  lightning_take(head, begin, count, scratch);
+  constexpr int64_t kStride = kLightningBlock;
+  for (int64_t i = 0; i < count;) {
+    const int64_t rows = count - i >= 4 ? 4 : 1;
+    const int64_t last = begin + i + rows - 1;
+    float* score = scratch.score + i * kStride;
+    const float* q = scratch.q + i * d;
+    if (rows == 4) {
+      dot_rows<4>(q, d, head.journal_k, d, score, kStride, last + 1, d);
+    } else {
+      dot_rows<1>(q, d, head.journal_k, d, score, kStride, last + 1, d);
     }
-  }
-  for (int64_t i = 0; i < count; ++i) {
-    const float* q = head.qkv + i * head.qkv_stride;
-    const int64_t t = begin + i;
-    for (int64_t j = 0; j <= t; ++j) {
-      score[i * end + j] = head.power[t - j] * dot(q, head.journal_k + j * d, d);
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t t = begin + i + r;
+      for (int64_t j = 0; j <= t; ++j) score[r * kStride + j] *= head.power[t - j];
+      for (int64_t j = t + 1; j <= last; ++j) score[r * kStride + j] = 0;
     }
-    for (int64_t j = t + 1; j < end; ++j) score[i * end + j] = 0;
+    float* out = head.out + i * head.out_stride;
+    add_product({scratch.q_decay + i * d, d, 1}, head.state, d, out, head.out_stride,
+                {rows, d, d}, 0.0f);
+    add_product({score, kStride, 1}, head.journal_v, d, out, head.out_stride, {rows, last + 1, d},
+                1.0f);
+    i += rows;
   }
-  add_product(q_decay, d, head.state, d, head.out, head.out_stride, count, d, d);
-  add_product(score, end, head.journal_v, d, head.out, head.out_stride, count, end, d);
 }
 
 inline void lightning_tokens(LightningHead head, int64_t first_position, int64_t num_tokens,
-                             float* scratch) {
+                             const LightningScratch& scratch) {
   int64_t begin = first_position % kLightningBlock;
   while (num_tokens > 0) {
     const int64_t room = kLightningBlock - begin;
@@ -95,13 +126,16 @@ inline void lightning_tokens(LightningHead head, int64_t first_position, int64_t
 
 inline void op_lightning_attention(const Parallel& parallel, const LightningArgs& args) {
   const LightningArgs copy = args;
-  const int64_t scratch_stride = lightning_scratch_floats(args.head_dim);
-  const int64_t work = args.num_tokens * args.head_dim * args.head_dim * 2;
+  const int64_t d = args.head_dim;
+  const int64_t scratch_stride = lightning_scratch_floats(d);
+  const int64_t work = args.num_tokens * d * d * 2;
   const int64_t grain = kWorkPerRange / work + 1;
   parallel_for(parallel, args.num_heads, grain, [&](int64_t begin, int64_t end, int worker) {
+    float* at = copy.scratch + worker * scratch_stride;
+    const LightningScratch scratch{at, at + kLightningBlock * kLightningBlock,
+                                   at + kLightningBlock * (kLightningBlock + d)};
     for (int64_t h = begin; h < end; ++h) {
-      lightning_tokens(lightning_head(copy, h), copy.first_position, copy.num_tokens,
-                       copy.scratch + worker * scratch_stride);
+      lightning_tokens(lightning_head(copy, h), copy.first_position, copy.num_tokens, scratch);
     }
   });
 }

@@ -16,9 +16,8 @@ inline Ops make_table(const char* name) {
   ops.embed = op_embed;
   ops.rms_norm = op_rms_norm;
   ops.matmul = op_matmul;
-  ops.silu = op_silu;
   ops.silu_multiply = op_silu_multiply;
-  ops.sigmoid_multiply = op_sigmoid_multiply;
+  ops.gated_norm = op_gated_norm;
   ops.scaled_sum = op_scaled_sum;
   ops.rotary = op_rotary;
   ops.lightning_attention = op_lightning_attention;

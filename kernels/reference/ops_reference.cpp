@@ -39,6 +39,10 @@ double sigmoid(double x) {
   return 1 / (1 + std::exp(-x));
 }
 
+float silu(float x) {
+  return static_cast<float>(x * sigmoid(x));
+}
+
 void embed(const Parallel&, const MatrixView& table, const int32_t* ids, int64_t n, float* out) {
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t c = 0; c < table.cols; ++c)
@@ -69,17 +73,15 @@ void matmul(const Parallel&, const MatrixView& w, const float* x, int64_t n, flo
   }
 }
 
-void silu(const Parallel&, float* x, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) x[i] = static_cast<float>(x[i] * sigmoid(x[i]));
-}
-
 void silu_multiply(const Parallel&, float* gate, const float* up, int64_t count) {
   for (int64_t i = 0; i < count; ++i)
     gate[i] = static_cast<float>(gate[i] * sigmoid(gate[i]) * up[i]);
 }
 
-void sigmoid_multiply(const Parallel&, float* x, const float* gate, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) x[i] = static_cast<float>(x[i] * sigmoid(gate[i]));
+void gated_norm(const Parallel& parallel, float* x, const float* weight, float eps,
+                const float* gate, int64_t n, int64_t width) {
+  rms_norm(parallel, x, weight, eps, n, width, x);
+  for (int64_t i = 0; i < n * width; ++i) x[i] = static_cast<float>(x[i] * sigmoid(gate[i]));
 }
 
 void scaled_sum(const Parallel&, const float* a, float alpha, const float* b, float beta,
@@ -111,22 +113,24 @@ void lightning_attention(const Parallel&, const LightningArgs& args) {
     const int64_t t = item % args.num_tokens;
     const int64_t place = (args.first_position + t) % kLightningBlock;
     const float* power = args.decay_powers + head * (kLightningBlock + 1);
-    const float* q = args.qkv + (t * args.num_heads + head) * 3 * d;
+    std::vector<float> q(args.qkv + (t * args.num_heads + head) * 3 * d,
+                         args.qkv + (t * args.num_heads + head + 1) * 3 * d);
+    for (float& x : q) x = silu(x);
     float* state = args.state + head * d * d;
     float* journal_k = args.journal + head * 2 * kLightningBlock * d;
     float* journal_v = journal_k + kLightningBlock * d;
-    std::copy_n(q + d, d, journal_k + place * d);
-    std::copy_n(q + 2 * d, d, journal_v + place * d);
+    std::copy_n(q.data() + d, d, journal_k + place * d);
+    std::copy_n(q.data() + 2 * d, d, journal_v + place * d);
     std::vector<double> weight(static_cast<size_t>(place + 1));
     for (int64_t j = 0; j <= place; ++j) {
       double score = 0;
-      for (int64_t c = 0; c < d; ++c) score += double{q[c]} * journal_k[j * d + c];
+      for (int64_t c = 0; c < d; ++c) score += double{q[static_cast<size_t>(c)]} * journal_k[j * d + c];
       weight[static_cast<size_t>(j)] = score * power[place - j];
     }
     for (int64_t column = 0; column < d; ++column) {
       double sum = 0;
       for (int64_t row = 0; row < d; ++row)
-        sum += double{q[row]} * power[place + 1] * state[row * d + column];
+        sum += double{q[static_cast<size_t>(row)]} * power[place + 1] * state[row * d + column];
       for (int64_t j = 0; j <= place; ++j)
         sum += weight[static_cast<size_t>(j)] * journal_v[j * d + column];
       args.out[(t * args.num_heads + head) * d + column] = static_cast<float>(sum);
@@ -264,9 +268,8 @@ const Ops& reference_ops() {
     ops.embed = embed;
     ops.rms_norm = rms_norm;
     ops.matmul = matmul;
-    ops.silu = silu;
     ops.silu_multiply = silu_multiply;
-    ops.sigmoid_multiply = sigmoid_multiply;
+    ops.gated_norm = gated_norm;
     ops.scaled_sum = scaled_sum;
     ops.rotary = rotary;
     ops.lightning_attention = lightning_attention;
@@ -288,7 +291,10 @@ void lightning_attention_recurrent(const LightningArgs& args) {
     const double decay = std::exp(-slope_of(args, head));
     std::vector<double> state(args.state + head * d * d, args.state + (head + 1) * d * d);
     for (int64_t t = 0; t < args.num_tokens; ++t) {
-      const float* q = args.qkv + (t * args.num_heads + head) * 3 * d;
+      std::vector<float> row_of_t(args.qkv + (t * args.num_heads + head) * 3 * d,
+                                  args.qkv + (t * args.num_heads + head + 1) * 3 * d);
+      for (float& x : row_of_t) x = silu(x);
+      const float* q = row_of_t.data();
       for (int64_t column = 0; column < d; ++column) {
         double sum = 0;
         for (int64_t row = 0; row < d; ++row) {
@@ -310,7 +316,12 @@ void lightning_attention_naive(const LightningArgs& args) {
   for (int64_t head = 0; head < args.num_heads; ++head) {
     const double slope = slope_of(args, head);
     const float* state = args.state + head * d * d;
-    const auto row_of = [&](int64_t t) { return args.qkv + (t * args.num_heads + head) * 3 * d; };
+    std::vector<float> rows;  // [num_tokens, 3, d] of this head, silu applied
+    for (int64_t t = 0; t < args.num_tokens; ++t) {
+      const float* from = args.qkv + (t * args.num_heads + head) * 3 * d;
+      for (int64_t c = 0; c < 3 * d; ++c) rows.push_back(silu(from[c]));
+    }
+    const auto row_of = [&](int64_t t) { return rows.data() + t * 3 * d; };
     for (int64_t t = 0; t < args.num_tokens; ++t) {
       std::vector<double> sum(static_cast<size_t>(d));
       const float* q = row_of(t);

@@ -27,7 +27,7 @@ Timeline make_timeline(uint64_t seed, int64_t num_tokens, int64_t head_dim, floa
   timeline.num_tokens = num_tokens;
   timeline.head_dim = head_dim;
   timeline.qkv =
-      random.floats(num_tokens * kNumHeads * 3 * head_dim, -0.28f, 1.0f);  // As silu gives.
+      random.floats(num_tokens * kNumHeads * 3 * head_dim, -3.0f, 1.3f);  // silu: -0.28 .. 1
   timeline.slope_rates = {slope_rate, slope_rate * 0.5f, slope_rate * 0.25f};
   timeline.state.resize(static_cast<size_t>(kNumHeads * head_dim * head_dim));
   if (has_past) timeline.state = random.floats(kNumHeads * head_dim * head_dim, -5, 5);
@@ -62,6 +62,10 @@ Outcome run_pieces(const Ops& ops, const Parallel& parallel, const Timeline& tim
   return outcome;
 }
 
+double silu(float x) {
+  return x / (1 + std::exp(-double{x}));
+}
+
 // Outputs by the naive form; the final state by its definition, sum of decay^(n-1-j) k_j v_j^T, in
 // double.
 Outcome run_naive(const Timeline& timeline) {
@@ -78,8 +82,8 @@ Outcome run_naive(const Timeline& timeline) {
       double sum = at * std::exp(-slope * static_cast<double>(timeline.num_tokens));
       for (int64_t j = 0; j < timeline.num_tokens; ++j) {
         const float* k = timeline.qkv.data() + ((j * kNumHeads + head) * 3 + 1) * d;
-        sum += std::exp(-slope * static_cast<double>(timeline.num_tokens - 1 - j)) * k[cell / d] *
-               k[d + cell % d];
+        sum += std::exp(-slope * static_cast<double>(timeline.num_tokens - 1 - j)) *
+               silu(k[cell / d]) * silu(k[d + cell % d]);
       }
       at = static_cast<float>(sum);
     }
@@ -132,6 +136,22 @@ TEST_P(LightningFormsTest, NaiveChunkedAndRecurrentAgreeForAnySplit) {
   }
 }
 
+// Not only within a tolerance: a row's sums have one order whatever rows lie beside it.
+TEST_P(LightningFormsTest, AnySplitGivesTheSameBits) {
+  for (const int64_t head_dim : {16, 20, 64, 96, 128}) {
+    const Timeline timeline = make_timeline(14, 200, head_dim, 0.1f, true);
+    const Outcome whole = run_pieces(ops(), parallel(), timeline, {200});
+    Random splits(15);
+    for (int split = 0; split < 8; ++split) {
+      const std::vector<int64_t> pieces =
+          split == 0 ? std::vector<int64_t>(200, 1) : random_split(splits, 200);
+      const Outcome cut = run_pieces(ops(), parallel(), timeline, pieces);
+      ASSERT_EQ(cut.out.values(), whole.out.values()) << "head_dim " << head_dim;
+      ASSERT_EQ(cut.state.values(), whole.state.values()) << "head_dim " << head_dim;
+    }
+  }
+}
+
 // Borders of the 64-token block in every position of the cut.
 TEST_P(LightningFormsTest, EveryCutIntoTwoAgrees) {
   const Timeline timeline = make_timeline(8, 130, 16, 0.2f, true);
@@ -169,9 +189,9 @@ TEST_P(LightningFormsTest, OneHeadDoesNotSeeAnother) {
 INSTANTIATE_TEST_SUITE_P(All, LightningFormsTest, testing::ValuesIn(all_devices()),
                          device_param_name);
 
-// Two tokens by hand: d = 1, decay 1/2.
+// Two tokens by hand: d = 1, decay 1/2. silu(40) is 40 to the last bit.
 TEST(LightningByHand, TwoTokensWithAPast) {
-  const std::vector<float> qkv = {2, 3, 5, 7, 11, 13};  // q k v, q k v
+  const std::vector<float> qkv = {40, 41, 42, 43, 44, 45};  // q k v, q k v
   const std::vector<float> slope = {0.69314718056f};
   std::vector<float> state = {8};
   std::vector<float> out(2);
@@ -179,14 +199,14 @@ TEST(LightningByHand, TwoTokensWithAPast) {
   const LightningArgs args{
       qkv.data(), powers.data(), state.data(), nullptr, out.data(), nullptr, 2, 1, 1, 0};
   lightning_attention_naive(args);
-  // S1 = 8/2 + 15 = 19, o1 = 38; S2 = 19/2 + 143 = 152.5, o2 = 1067.5.
-  EXPECT_FLOAT_EQ(out[0], 38);
-  EXPECT_FLOAT_EQ(out[1], 1067.5f);
+  // S1 = 8/2 + 41 * 42 = 1726, o1 = 69040; S2 = 1726/2 + 44 * 45 = 2843, o2 = 122249.
+  EXPECT_FLOAT_EQ(out[0], 69040);
+  EXPECT_FLOAT_EQ(out[1], 122249);
   out = {0, 0};
   lightning_attention_recurrent(args);
-  EXPECT_FLOAT_EQ(out[0], 38);
-  EXPECT_FLOAT_EQ(out[1], 1067.5f);
-  EXPECT_FLOAT_EQ(state[0], 152.5f);
+  EXPECT_FLOAT_EQ(out[0], 69040);
+  EXPECT_FLOAT_EQ(out[1], 122249);
+  EXPECT_FLOAT_EQ(state[0], 2843);
 }
 
 }  // namespace

@@ -205,20 +205,6 @@ double clamp_error(float x) {
   return std::abs(double{x}) * 1.2e-38;
 }
 
-TEST_P(OpsTest, SiluIsFiniteEverywhere) {
-  for (const int64_t count : activation_counts()) {
-    Random random(static_cast<uint64_t>(count));
-    Guarded x(activation_inputs(random, count));
-    const Guarded before = x;
-    Guarded expected = x;
-    ops().silu(parallel(), x.data(), count);
-    reference_ops().silu(serial(), expected.data(), count);
-    std::vector<double> bound = relative_bound(expected, kActivationRelative, 0);
-    for (size_t i = 0; i < bound.size(); ++i) bound[i] += clamp_error(before[i]);
-    expect_within(x, expected, bound, "silu of " + std::to_string(count));
-  }
-}
-
 TEST_P(OpsTest, SiluMultiplyMatches) {
   for (const int64_t count : activation_counts()) {
     Random random(static_cast<uint64_t>(count) + 1);
@@ -234,16 +220,22 @@ TEST_P(OpsTest, SiluMultiplyMatches) {
   }
 }
 
-TEST_P(OpsTest, SigmoidMultiplyMatches) {
-  for (const int64_t count : activation_counts()) {
-    Random random(static_cast<uint64_t>(count) + 2);
-    Guarded gate(activation_inputs(random, count));
-    Guarded x(random.floats(count, -50, 50));
-    Guarded expected = x;
-    ops().sigmoid_multiply(parallel(), x.data(), gate.data(), count);
-    reference_ops().sigmoid_multiply(serial(), expected.data(), gate.data(), count);
-    expect_within(x, expected, relative_bound(expected, kActivationRelative, 50 * 1.2e-38),
-                  "sigmoid_multiply of " + std::to_string(count));
+// As the norm, and the sigmoid's own error.
+TEST_P(OpsTest, GatedNormMatches) {
+  for (const int64_t width : kSizes) {
+    for (const int64_t n : {1, 2, 300}) {
+      Random random(static_cast<uint64_t>(width * 10 + n));
+      Guarded x(random.floats(n * width, -3, 3));
+      Guarded expected = x;
+      const std::vector<float> gate = activation_inputs(random, n * width);
+      const std::vector<float> weight = random.floats(width);
+      ops().gated_norm(parallel(), x.data(), weight.data(), 1e-6f, gate.data(), n, width);
+      reference_ops().gated_norm(serial(), expected.data(), weight.data(), 1e-6f, gate.data(), n,
+                                 width);
+      const double relative = (static_cast<double>(width) / 2 + 6) * kEps + kActivationRelative;
+      expect_within(x, expected, relative_bound(expected, relative, 50 * 1.2e-38),
+                    "gated_norm of width " + std::to_string(width));
+    }
   }
 }
 
@@ -336,7 +328,8 @@ TEST(ReferenceOps, KnownHalfValues) {
 
 TEST(ReferenceOps, KnownActivationsAndNorm) {
   std::vector<float> x = {1.0f, -1.0f, 0.0f};
-  reference_ops().silu(serial(), x.data(), 3);
+  const std::vector<float> ones(3, 1.0f);
+  reference_ops().silu_multiply(serial(), x.data(), ones.data(), 3);
   EXPECT_FLOAT_EQ(x[0], 0.7310585786f);
   EXPECT_FLOAT_EQ(x[1], -0.2689414214f);
   EXPECT_EQ(x[2], 0.0f);
