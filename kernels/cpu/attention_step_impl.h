@@ -7,6 +7,7 @@
 #include <immintrin.h>
 #endif
 
+#include "kernels/cpu/prefetch_impl.h"
 #include "kernels/cpu/vec.h"
 
 namespace levin::kernels {
@@ -103,20 +104,6 @@ struct StepRows {
   SoftmaxRow* row[kRowsMax];
   int64_t visible[kRowsMax];  // Keys of this step that the row sees; may be <= 0 or beyond.
 };
-
-// Memory to ask for while working: `line` bytes further with each turn of a loop; 0 to ask nothing.
-// Asked into the second cache: the first has 24 requests in flight at most, which at the latency of
-// memory is 12 GB/s; measured 11.6 there, 17 to 19 here, 10 to 12 without.
-struct Ahead {
-  const char* at;
-  int64_t line;
-};
-
-inline void ask(const Ahead& ahead, int64_t turn, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 64) {
-    __builtin_prefetch(ahead.at + turn * ahead.line + (ahead.line != 0 ? i : 0), 0, 2);
-  }
-}
 
 template <typename Kv, int kRows>
 inline void step_scores(const StepRows<Kv>& rows, const typename Kv::Stored* keys, int64_t padded,

@@ -1,5 +1,5 @@
-// Lightning attention in block form. Heads are independent and split over threads. Decode is one row
-// of the same sums as prefill: a pass over the journal's keys, one over the state, one over the
+// Lightning attention in block form. Heads are independent and split over threads. Decode is one
+// row of the same sums as prefill: a pass over the journal's keys, one over the state, one over the
 // journal's values.
 // Source: MiniMax-01 report, section 2.2; the exact definition is the recurrent form in ops.h.
 #pragma once
@@ -8,6 +8,10 @@
 
 namespace levin::kernels {
 namespace {
+
+// Rows of the state that a step asks for before it reads them: 8 KiB at head_dim 128, what memory
+// delivers in its latency.
+constexpr int64_t kStateAhead = 16;
 
 // One head's part of the arguments.
 struct LightningHead {
@@ -93,20 +97,46 @@ inline void lightning_block(const LightningHead& head, int64_t begin, int64_t co
     if (rows == 4) {
       dot_rows<4>(q, d, head.journal_k, d, score, kStride, last + 1, d);
     } else {
-      dot_rows<1>(q, d, head.journal_k, d, score, kStride, last + 1, d);
+      dot_row(q, head.journal_k, score, last + 1, d, Ahead{});
     }
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t t = begin + i + r;
       for (int64_t j = 0; j <= t; ++j) score[r * kStride + j] *= head.power[t - j];
       for (int64_t j = t + 1; j <= last; ++j) score[r * kStride + j] = 0;
     }
-    float* out = head.out + i * head.out_stride;
-    add_product({scratch.q_decay + i * d, d, 1}, head.state, d, out, head.out_stride,
-                {rows, d, d}, 0.0f);
-    add_product({score, kStride, 1}, head.journal_v, d, out, head.out_stride, {rows, last + 1, d},
-                1.0f);
     i += rows;
   }
+  add_product({scratch.q_decay, d, 1}, head.state, d, head.out, head.out_stride, {count, d, d}, 0);
+  // Rows in fours see the keys up to their last one; the first three have zeros behind their own.
+  for (int64_t i = 0; i < count;) {
+    const int64_t rows = count - i >= 4 ? 4 : 1;
+    add_product({scratch.score + i * kStride, kStride, 1}, head.journal_v, d,
+                head.out + i * head.out_stride, head.out_stride, {rows, begin + i + rows, d}, 1);
+    i += rows;
+  }
+}
+
+// lightning_block of a single token, the same bits, in three walks through memory: keys of the
+// journal, state, values of the journal. Each asks for what the next one reads, the last for the
+// keys of the head after this.
+inline void lightning_step(const LightningHead& head, int64_t place,
+                           const LightningScratch& scratch) {
+  const int64_t d = head.head_dim;
+  const int64_t row_bytes = d * static_cast<int64_t>(sizeof(float));
+  const auto bytes_at = [](const float* at) { return reinterpret_cast<const char*>(at); };
+  lightning_take(head, place, 1, scratch);
+  dot_row(scratch.q, head.journal_k, scratch.score, place + 1, d,
+          Ahead{bytes_at(head.state), row_bytes});
+  for (int64_t j = 0; j <= place; ++j) scratch.score[j] *= head.power[place - j];
+  const Ahead state{bytes_at(head.state + kStateAhead * d), row_bytes};
+  const Ahead values{bytes_at(head.journal_v), row_bytes};
+  product_rows<1>({scratch.q_decay, d, 1}, head.state, d, head.out, 0, d, d, 0, [&](int64_t k) {
+    ask(state, k, row_bytes);
+    if (k <= place) ask(values, k, row_bytes);
+  });
+  const Ahead keys{bytes_at(head.journal_k + 2 * kLightningBlock * d), row_bytes};
+  product_rows<1>({scratch.score, 0, 1}, head.journal_v, d, head.out, 0, place + 1, d, 1,
+                  [&](int64_t k) { ask(keys, k, row_bytes); });
 }
 
 inline void lightning_tokens(LightningHead head, int64_t first_position, int64_t num_tokens,
@@ -115,7 +145,11 @@ inline void lightning_tokens(LightningHead head, int64_t first_position, int64_t
   while (num_tokens > 0) {
     const int64_t room = kLightningBlock - begin;
     const int64_t count = num_tokens < room ? num_tokens : room;
-    lightning_block(head, begin, count, scratch);
+    if (count == 1) {
+      lightning_step(head, begin, scratch);
+    } else {
+      lightning_block(head, begin, count, scratch);
+    }
     if (begin + count == kLightningBlock) lightning_advance(head, scratch);
     head.qkv += count * head.qkv_stride;
     head.out += count * head.out_stride;
@@ -129,7 +163,9 @@ inline void op_lightning_attention(const Parallel& parallel, const LightningArgs
   const int64_t d = args.head_dim;
   const int64_t scratch_stride = lightning_scratch_floats(d);
   const int64_t work = args.num_tokens * d * d * 2;
-  const int64_t grain = kWorkPerRange / work + 1;
+  // A step's heads go to threads in runs, since each asks for the keys of the next.
+  const int64_t run = args.num_tokens == 1 ? args.num_heads / (2 * parallel.num_workers) : 1;
+  const int64_t grain = kWorkPerRange / work + (run > 1 ? run : 1);
   parallel_for(parallel, args.num_heads, grain, [&](int64_t begin, int64_t end, int worker) {
     float* at = copy.scratch + worker * scratch_stride;
     const LightningScratch scratch{at, at + kLightningBlock * kLightningBlock,

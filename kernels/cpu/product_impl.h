@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/cpu/gemm_impl.h"
+#include "kernels/cpu/prefetch_impl.h"
 
 namespace levin::kernels {
 namespace {
@@ -17,8 +18,8 @@ struct LanesUpTo<0, kLane...> {
   using List = LaneList<kLane...>;
 };
 
-// Of a and then b, in blocks of kWidth lanes: the lower half of each block or, with kOffset = kWidth /
-// 2, the upper one.
+// Of a and then b, in blocks of kWidth lanes: the lower half of each block or, with kOffset =
+// kWidth / 2, the upper one.
 template <int kWidth, int kOffset, int... kLane>
 inline Vec halves(Vec a, Vec b, LaneList<kLane...>) {
   constexpr int kHalf = kWidth / 2;
@@ -37,7 +38,8 @@ inline Vec sum_lanes_of(Vec* v) {
   return v[0];
 }
 
-// out[r, j] = a_r . b_j for `count` rows of b; kLanes products at a time.
+// out[r, j] = a_r . b_j for `count` rows of b; kLanes products at a time. A product is one vector
+// of sums over the depth, added up at the end.
 template <int kRows>
 inline void dot_rows(const float* a, int64_t lda, const float* b, int64_t ldb, float* out,
                      int64_t ldo, int64_t count, int64_t depth) {
@@ -58,8 +60,29 @@ inline void dot_rows(const float* a, int64_t lda, const float* b, int64_t ldb, f
     float sums[kLanes];
     store(sums, sum_lanes_of<kLanes>(sum));
     for (int r = 0; r < kRows; ++r) {
-      for (int c = 0; c < kColumns && j + c < count; ++c) out[r * ldo + j + c] = sums[r * kColumns + c];
+      for (int c = 0; c < kColumns && j + c < count; ++c)
+        out[r * ldo + j + c] = sums[r * kColumns + c];
     }
+  }
+}
+
+// dot_rows of a single row, the same bits: b is walked in one line. `ahead` is asked for line by
+// line, two for each row of b.
+inline void dot_row(const float* a, const float* b, float* out, int64_t count, int64_t depth,
+                    const Ahead& ahead) {
+  for (int64_t j = 0; j < count; j += kLanes) {
+    Vec sum[kLanes] = {};
+    const int64_t rows = count - j < kLanes ? count - j : kLanes;
+    for (int64_t c = 0; c < rows; ++c) {
+      ask(ahead, 2 * (j + c), ahead.line);
+      ask(ahead, 2 * (j + c) + 1, ahead.line);
+      Vec total{};
+      for (int64_t k = 0; k < depth; k += kLanes) {
+        total += load_part(a + k, depth - k) * load_part(b + (j + c) * depth + k, depth - k);
+      }
+      sum[c] = total;
+    }
+    store_part(out + j, sum_lanes_of<kLanes>(sum), count - j);
   }
 }
 
@@ -76,12 +99,16 @@ struct ProductSize {
   int64_t columns;
 };
 
-// c = scale * c + a * b, for kRows rows and `columns` <= kVecs * kLanes columns. scale 0 does not read
-// c, and scale 1 does not multiply it: the compiler could fuse that product in two ways. With kWhole
-// the columns fill their vectors.
-template <int kRows, int kVecs, bool kWhole>
+struct NothingElse {
+  void operator()(int64_t) const {}
+};
+
+// c = scale * c + a * b, for kRows rows and `columns` <= kVecs * kLanes columns. scale 0 does not
+// read c, and scale 1 does not multiply it: the compiler could fuse that product in two ways. With
+// kWhole the columns fill their vectors. also(k) is called once for each k.
+template <int kRows, int kVecs, bool kWhole, typename Also>
 inline void product_tile(const LeftSide& a, const float* b, int64_t ldb, float* c, int64_t ldc,
-                         int64_t depth, int64_t columns, float scale) {
+                         int64_t depth, int64_t columns, float scale, const Also& also) {
   const auto read = [&](const float* from, int u) {
     return kWhole ? load(from + u * kLanes) : load_part(from + u * kLanes, columns - u * kLanes);
   };
@@ -95,6 +122,7 @@ inline void product_tile(const LeftSide& a, const float* b, int64_t ldb, float* 
     }
   }
   for (int64_t k = 0; k < depth; ++k) {
+    also(k);
     Vec right[kVecs];
     for (int u = 0; u < kVecs; ++u) right[u] = read(b + k * ldb, u);
     for (int r = 0; r < kRows; ++r) {
@@ -113,36 +141,44 @@ inline void product_tile(const LeftSide& a, const float* b, int64_t ldb, float* 
   }
 }
 
-// A single row takes eight vectors at once: it walks b in long lines, and eight sums hide the latency
-// of an addition. Four rows keep 16 sums (8 where there are 16 registers).
-template <int kRows>
+// A single row takes eight vectors at once: it walks b in long lines, and eight sums hide the
+// latency of an addition. More rows keep 24 sums (8 where there are 16 registers).
+constexpr int kProductRows = kLanes == 16 ? 6 : 4;
+
+template <int kRows, typename Also = NothingElse>
 inline void product_rows(const LeftSide& a, const float* b, int64_t ldb, float* c, int64_t ldc,
-                         int64_t depth, int64_t columns, float scale) {
+                         int64_t depth, int64_t columns, float scale, const Also& also = {}) {
   constexpr int kVecs = kRows == 1 ? 8 : kLanes == 16 ? 4 : 2;
   int64_t column = 0;
   for (; column + kVecs * kLanes <= columns; column += kVecs * kLanes) {
-    product_tile<kRows, kVecs, true>(a, b + column, ldb, c + column, ldc, depth, columns, scale);
+    product_tile<kRows, kVecs, true>(a, b + column, ldb, c + column, ldc, depth, columns, scale,
+                                     also);
   }
   for (; column + kLanes <= columns; column += kLanes) {
-    product_tile<kRows, 1, true>(a, b + column, ldb, c + column, ldc, depth, columns, scale);
+    product_tile<kRows, 1, true>(a, b + column, ldb, c + column, ldc, depth, columns, scale, also);
   }
   if (column < columns) {
     product_tile<kRows, 1, false>(a, b + column, ldb, c + column, ldc, depth, columns - column,
-                                  scale);
+                                  scale, also);
   }
 }
 
 // c[rows, columns] = scale * c + a * b[depth, columns].
 inline void add_product(const LeftSide& a, const float* b, int64_t ldb, float* c, int64_t ldc,
                         const ProductSize& size, float scale) {
+  const auto left = [&](int64_t row) {
+    return LeftSide{a.at + row * a.row_stride, a.row_stride, a.depth_stride};
+  };
   int64_t row = 0;
-  for (; row + 4 <= size.rows; row += 4) {
-    product_rows<4>({a.at + row * a.row_stride, a.row_stride, a.depth_stride}, b, ldb,
-                    c + row * ldc, ldc, size.depth, size.columns, scale);
+  for (; row + kProductRows <= size.rows; row += kProductRows) {
+    product_rows<kProductRows>(left(row), b, ldb, c + row * ldc, ldc, size.depth, size.columns,
+                               scale);
+  }
+  for (; row + 2 <= size.rows; row += 2) {
+    product_rows<2>(left(row), b, ldb, c + row * ldc, ldc, size.depth, size.columns, scale);
   }
   for (; row < size.rows; ++row) {
-    product_rows<1>({a.at + row * a.row_stride, a.row_stride, a.depth_stride}, b, ldb,
-                    c + row * ldc, ldc, size.depth, size.columns, scale);
+    product_rows<1>(left(row), b, ldb, c + row * ldc, ldc, size.depth, size.columns, scale);
   }
 }
 

@@ -148,23 +148,19 @@ void bench_lightning(Device& device, double seconds) {
   const int workers = device.parallel().num_workers;
   constexpr int64_t kPrefill = 512;
   const std::vector<float> qkv = numbers(kPrefill * kHeads * 3 * kDim);
-  std::vector<float> work = qkv;
   std::vector<float> powers(static_cast<size_t>(kHeads * (kLightningBlock + 1)), 0.99f);
   std::vector<float> out(static_cast<size_t>(kPrefill * kHeads * kDim));
   std::vector<float> scratch(static_cast<size_t>(workers * lightning_scratch_floats(kDim)));
-  std::vector<DeviceBuffer> state;
-  std::vector<DeviceBuffer> journal;
-  for (int64_t layer = 0; layer < kLayers; ++layer) {
-    state.push_back(*DeviceBuffer::create(device, kHeads * kDim * kDim));
-    journal.push_back(*DeviceBuffer::create(device, kHeads * 2 * kLightningBlock * kDim));
-  }
+  constexpr int64_t kStateFloats = kHeads * kDim * kDim;
+  constexpr int64_t kJournalFloats = kHeads * 2 * kLightningBlock * kDim;
+  const DeviceBuffer states =
+      *DeviceBuffer::create(device, kLayers * (kStateFloats + kJournalFloats));
   const auto step = [&](int64_t first, int64_t count) {
-    for (size_t layer = 0; layer < kLayers; ++layer) {
-      std::copy(qkv.begin(), qkv.begin() + count * kHeads * 3 * kDim, work.begin());
+    for (int64_t layer = 0; layer < kLayers; ++layer) {
+      float* state = states.data() + layer * (kStateFloats + kJournalFloats);
       device.ops().lightning_attention(
-          device.parallel(),
-          {work.data(), powers.data(), state[layer].data(), journal[layer].data(), out.data(),
-           scratch.data(), count, kHeads, kDim, first});
+          device.parallel(), {qkv.data(), powers.data(), state, state + kStateFloats, out.data(),
+                              scratch.data(), count, kHeads, kDim, first});
     }
   };
   std::vector<uint64_t> sweep(std::size_t{48} << 20);  // 384 MiB: what the weights of a step are.

@@ -74,8 +74,8 @@ TEST_P(AttentionOpsTest, RotaryKeepsDotProductsOfEqualDistance) {
 
 // silu far beyond both ends of float32's exponential stays finite and right.
 TEST_P(AttentionOpsTest, LightningOfExtremeProjections) {
-  constexpr float kEdges[] = {0.0f,   -0.0f,  1e4f,   -1e4f,   1e-30f, -1e-30f, 87.0f, -87.0f,
-                              87.5f,  -87.5f, 88.9f,  -88.9f,  104.0f, -104.0f, 1e12f, -1e12f};
+  constexpr float kEdges[] = {0.0f,  -0.0f,  1e4f,  -1e4f,  1e-30f, -1e-30f, 87.0f, -87.0f,
+                              87.5f, -87.5f, 88.9f, -88.9f, 104.0f, -104.0f, 1e12f, -1e12f};
   constexpr int64_t kDim = std::size(kEdges);
   std::vector<float> qkv(3 * kDim, 1.0f);
   std::copy_n(kEdges, kDim, qkv.begin() + 2 * kDim);
@@ -84,9 +84,8 @@ TEST_P(AttentionOpsTest, LightningOfExtremeProjections) {
   Guarded out(kDim);
   Guarded scratch(parallel().num_workers * lightning_scratch_floats(kDim));
   const std::vector<float> powers = decay_powers({0.1f});
-  ops().lightning_attention(parallel(),
-                            {qkv.data(), powers.data(), state.data(), journal.data(), out.data(),
-                             scratch.data(), 1, 1, kDim, 0});
+  ops().lightning_attention(parallel(), {qkv.data(), powers.data(), state.data(), journal.data(),
+                                         out.data(), scratch.data(), 1, 1, kDim, 0});
   for (int64_t c = 0; c < kDim; ++c) {
     const double x = kEdges[c];
     // The exponential stops at e^88, where the truth is 0.
