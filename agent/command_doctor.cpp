@@ -1,7 +1,6 @@
 // levin doctor: what this machine offers, tried by doing it, with the reason where something is
 // missing.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <iostream>
 
@@ -10,6 +9,7 @@
 #include "agent/profile.h"
 #include "agent/wiring.h"
 #include "sandbox/sandbox.h"
+#include "tools/web_browser.h"
 
 namespace levin::agent {
 namespace {
@@ -18,11 +18,13 @@ void line(bool good, const std::string& name, const std::string& detail) {
   std::cout << fmt::format("{} {:<22} {}\n", good ? "ok     " : "missing", name, detail);
 }
 
-void program_version(const std::string& name, const std::vector<std::string>& candidates) {
-  for (const std::string& path : candidates) {
-    if (access(path.c_str(), X_OK) == 0) return line(true, name, path);
-  }
-  line(false, name, fmt::format("not found at {}", fmt::join(candidates, ", ")));
+// Started as a check starts it, so that the line holds what really works.
+void browser_line() {
+  const Result<std::string> program = tools::find_browser();
+  if (!program) return line(false, "browser", program.error().message());
+  const Result<std::unique_ptr<tools::WebBrowser>> browser = tools::WebBrowser::start();
+  if (!browser) return line(false, "browser", browser.error().message());
+  line(true, "browser", fmt::format("{}, {}", (*browser)->version(), *program));
 }
 
 }  // namespace
@@ -47,7 +49,7 @@ int command_doctor() {
   std::cout << "\nother\n";
   const Result<std::string> state = state_folder();
   line(state.has_value(), "state folder", state ? *state : state.error().message());
-  program_version("browser", {"/usr/bin/chromium-headless-shell", "/usr/bin/chromium"});
+  browser_line();
   return model && device && all ? 0 : 1;
 }
 

@@ -46,6 +46,13 @@ struct LogitsOptions {
   std::string isa;
 };
 
+struct WebCheckCommand {
+  std::string target;         // Folder, page or URL on this machine.
+  std::string accept;         // Name or file of a specification; empty: what any app must do.
+  std::string report_folder;  // Empty: nothing is kept.
+  bool json = false;
+};
+
 struct RewindOptions {
   std::string target;  // "id@step"; empty for undo.
   bool force = false;

@@ -134,6 +134,18 @@ void add_policy(CLI::App& parent, std::vector<std::string>& words, Action& actio
   check->callback([&] { action = [&] { return command_policy_check(words); }; });
 }
 
+void add_web_check(CLI::App& parent, WebCheckCommand& options, Action& action,
+                   const std::atomic<bool>& interrupted) {
+  CLI::App* app = parent.add_subcommand(
+      "web-check", "Open a web app in headless Chromium, use it and tell what works");
+  app->add_option("target", options.target, "Folder, page, or http://127.0.0.1:PORT/...")->required();
+  app->add_option("--accept", options.accept,
+                  "Specification: a shipped name or a file [what any app must do]");
+  app->add_option("--report", options.report_folder, "Folder for report.json and screenshots");
+  app->add_flag("--json", options.json, "The report as JSON on stdout");
+  app->callback([&] { action = [&] { return command_web_check(options, interrupted); }; });
+}
+
 // Of the commands that go back in a session, or look back.
 struct SessionOptions {
   RewindOptions rewind;
@@ -230,6 +242,7 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   RunOptions run;
   ToolOptions tool;
   SessionOptions sessions;
+  WebCheckCommand web_check;
   DebugOptions debug;
   std::string folder;
   bool json = false;
@@ -241,6 +254,7 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   add_tool(app, tool, action, interrupted);
   std::vector<std::string> words;
   add_policy(app, words, action);
+  add_web_check(app, web_check, action, interrupted);
   add_debug(app, debug, action);
   app.add_subcommand("doctor",
                      "What this machine offers, with the reason where something is missing")

@@ -1,0 +1,214 @@
+// The checker against small pages: each verb, each kind of accident, and that nothing varies.
+#include <signal.h>
+#include <unistd.h>
+
+#include "tests/tools/web/web_fixture.h"
+
+namespace levin::tools {
+namespace {
+
+using WebCheckTest = WebTest;
+
+constexpr const char* kQuiet =
+    R"([{"name":"quiet","expect":[{"no_console_errors":true},{"no_failed_requests":true},{"no_surprises":true}]}])";
+
+std::string page(const std::string& body) {
+  return "<!doctype html><meta charset=utf-8><title>t</title><body>" + body;
+}
+
+TEST_F(WebCheckTest, ClicksTypesAndReads) {
+  NEEDS_BROWSER();
+  put("index.html", page(R"html(<h1>Names</h1><input placeholder="Name">
+      <button onclick="add()">Add</button><ul></ul>
+      <script src="app.js"></script>)html"));
+  put("app.js", R"(function add() {
+      const item = document.createElement('li');
+      item.textContent = document.querySelector('input').value;
+      document.querySelector('ul').append(item);
+    })");
+  const WebReport report = check(R"([
+    {"name":"adds","do":[{"type":"Ada L.","into":{"role":"textbox","name":"name"}},
+                         {"click":{"role":"button","name":"^add$"}}],
+     "expect":[{"count":"li","is":1},{"text":"li","matches":"^Ada L\\.$"},{"changes":true},
+               {"js":"document.title","is":"t"},{"no_console_errors":true}]},
+    {"name":"is fresh again","expect":[{"count":"li","is":0}]},
+    {"name":"misses","do":[{"click":{"role":"button","name":"remove"}}],"expect":[{"count":"li","is":0}]},
+    {"name":"differs","expect":[{"text":"h1","matches":"Numbers"}]}])");
+  ASSERT_EQ(report.outcomes.size(), 4u);
+  EXPECT_EQ(report.outcomes[0].message, "");
+  EXPECT_EQ(report.outcomes[1].message, "");
+  EXPECT_EQ(report.outcomes[2].message, "click button \"remove\": not found");
+  EXPECT_EQ(report.outcomes[3].message, "expected h1 to match /Numbers/, found \"Names\"");
+  EXPECT_EQ(report.num_failed(), 2u);
+}
+
+TEST_F(WebCheckTest, TellsErrorsWithTheirPlace) {
+  NEEDS_BROWSER();
+  put("index.html", page("<script src=app.js></script><img src=missing.png>"));
+  put("app.js", "let x = 1;\nnothing.here();\n");
+  const WebReport report = check(kQuiet);
+  EXPECT_EQ(report.console_errors,
+            std::vector<std::string>{"ReferenceError: nothing is not defined (app.js:2)"});
+  EXPECT_EQ(report.failed_requests, std::vector<std::string>{"missing.png: 404"});
+  EXPECT_EQ(report.outcomes[0].message,
+            "console: ReferenceError: nothing is not defined (app.js:2)");
+}
+
+TEST_F(WebCheckTest, ErrorsInTimersCountToo) {
+  NEEDS_BROWSER();
+  put("index.html", page("<script>setTimeout(() => { late(); }, 500)</script>"));
+  const WebReport report = check(
+      R"([{"name":"later","do":[{"wait":1000}],"expect":[{"no_console_errors":true}]}])");
+  EXPECT_EQ(report.outcomes[0].message,
+            "console: ReferenceError: late is not defined (index.html:1)");
+}
+
+TEST_F(WebCheckTest, ThePageHasNoNetwork) {
+  NEEDS_BROWSER();
+  put("index.html", page(R"(<script src="https://cdn.example.org/x.js"></script><script>
+      fetch('http://127.0.0.1:1/').catch(() => { document.title = 'blocked'; });
+      new WebSocket('ws://127.0.0.1:1/');</script>)"));
+  const WebReport report = check(R"([{"name":"blocked","do":[{"wait":100}],
+      "expect":[{"js":"document.title","is":"blocked"},{"no_failed_requests":true}]}])");
+  EXPECT_NE(report.outcomes[0].message.find("cdn.example.org"), std::string::npos)
+      << report.outcomes[0].message;
+}
+
+TEST_F(WebCheckTest, TimeIsSteppedAndExact) {
+  NEEDS_BROWSER();
+  put("index.html", page(R"(<p></p><script>
+      const begin = performance.now(), day = Date.now();
+      let ticks = 0, frames = 0;
+      setInterval(() => { ticks += 1; show(); }, 100);
+      (function frame() { frames += 1; requestAnimationFrame(frame); })();
+      function show() {
+        document.querySelector('p').textContent =
+            [ticks, frames, performance.now() - begin, Date.now() - day].join();
+      }</script>)"));
+  const WebReport report = check(R"([{"name":"an hour","do":[{"wait":1000}],
+      "expect":[{"text":"p","matches":"^10,60,1000,1000$"}]}])");
+  EXPECT_EQ(report.outcomes[0].message, "");
+}
+
+TEST_F(WebCheckTest, ChanceIsSeeded) {
+  NEEDS_BROWSER();
+  put("index.html", page("<p></p><script>document.querySelector('p').textContent = Math.random() + "
+                         "'|' + crypto.randomUUID();</script>"));
+  const std::string checks = R"([{"name":"a","seed":1,"expect":[{"text":"p","matches":"x"}]},
+      {"name":"b","seed":1,"expect":[{"text":"p","matches":"x"}]},
+      {"name":"c","seed":2,"expect":[{"text":"p","matches":"x"}]}])";
+  const WebReport report = check(checks);
+  EXPECT_EQ(report.outcomes[0].message, report.outcomes[1].message);
+  EXPECT_NE(report.outcomes[0].message, report.outcomes[2].message);
+}
+
+TEST_F(WebCheckTest, CanvasIsSeenBlankMovingAndAtRest) {
+  NEEDS_BROWSER();
+  put("index.html", page(R"(<canvas width=100 height=50></canvas><script>
+      const context = document.querySelector('canvas').getContext('2d');
+      let x = 0;
+      const timer = setInterval(() => {
+        context.clearRect(0, 0, 100, 50);
+        context.fillRect(x, 10, 10, 10);
+        if (++x > 80) clearInterval(timer);
+      }, 50);</script>)"));
+  const WebReport report = check(R"([
+    {"name":"animates","expect":[{"canvas":"nonblank"},{"canvas":"animating","within_ms":2000}]},
+    {"name":"stops","do":[{"wait":5000}],"expect":[{"canvas":"stops"}]},
+    {"name":"animates for ever","do":[{"wait":5000}],"expect":[{"canvas":"animating"}]}])");
+  EXPECT_EQ(report.outcomes[0].message, "");
+  EXPECT_EQ(report.outcomes[1].message, "");
+  EXPECT_NE(report.outcomes[2].message.find("0 of 10"), std::string::npos);
+}
+
+TEST_F(WebCheckTest, AHangEndsInAReport) {
+  NEEDS_BROWSER();
+  put("index.html", page("<button onclick='for (;;) {}'>Hang</button>"));
+  const WebReport report = check(R"([
+    {"name":"hangs","do":[{"click":{"role":"button"}}],"expect":[{"fits":true}]},
+    {"name":"after","expect":[{"fits":true}]}])");
+  EXPECT_NE(report.outcomes[0].message.find("hang: the page did not answer"), std::string::npos)
+      << report.outcomes[0].message;
+  EXPECT_NE(report.outcomes[1].message.find("not tried: hang"), std::string::npos);
+  // The next app finds a working browser.
+  put("index.html", page("<p>fine</p>"));
+  EXPECT_TRUE(check(kQuiet).passed());
+}
+
+// Of the browser's sandbox: the only child that this program has.
+pid_t only_child() {
+  std::ifstream list("/proc/self/task/" + std::to_string(::getpid()) + "/children");
+  pid_t child = -1;
+  list >> child;
+  return child;
+}
+
+TEST_F(WebCheckTest, ADeadBrowserEndsInAReport) {
+  NEEDS_BROWSER();
+  put("index.html", page("<p>fine</p>"));
+  const auto spec = parse_web_spec(
+      R"({"name":"t","checks":[{"name":"lives","expect":[{"fits":true}]},
+         {"name":"dies","expect":[{"fits":true}]},{"name":"after","expect":[{"fits":true}]}]})",
+      "t.json");
+  ASSERT_TRUE(spec);
+  WebCheckOptions options;
+  options.target = app();
+  options.on_outcome = [](const WebOutcome& outcome) {
+    if (outcome.name == "lives") ::kill(only_child(), SIGKILL);
+  };
+  ASSERT_GT(only_child(), 1);
+  const Result<WebReport> report = check_web_app(*browser(), *spec, options);
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_TRUE(report->outcomes[0].passed);
+  EXPECT_NE(report->outcomes[1].message.find("crash: the browser ended"), std::string::npos)
+      << report->outcomes[1].message;
+  EXPECT_NE(report->outcomes[2].message.find("not tried: crash"), std::string::npos);
+  EXPECT_TRUE(check(kQuiet).passed());
+}
+
+TEST_F(WebCheckTest, DialogsDownloadsPopupsAndLeavingAreNoted) {
+  NEEDS_BROWSER();
+  put("file.bin", "x");
+  put("index.html", page(R"(<a id=d download href="file.bin">d</a><script>
+      alert('hello');
+      if (confirm('sure?')) document.title = 'confirmed';
+      setTimeout(() => document.querySelector('#d').click(), 100);
+      setTimeout(() => window.open('http://example.org/'), 200);
+      setTimeout(() => { location.href = 'http://example.org/away'; }, 300);</script>)"));
+  const WebReport report = check(R"([{"name":"all","do":[{"wait":1000},{"wait":1000}],
+      "expect":[{"js":"document.title","is":"t"},{"no_surprises":true}]}])");
+  std::string all;
+  for (const std::string& each : report.surprises) all += each + "\n";
+  EXPECT_NE(all.find("dialog: alert \"hello\""), std::string::npos) << all;
+  EXPECT_NE(all.find("dialog: confirm \"sure?\""), std::string::npos) << all;
+  EXPECT_NE(all.find("navigation: to http://example.org/away, refused"), std::string::npos) << all;
+  EXPECT_NE(all.find("download: file.bin"), std::string::npos) << all;
+  EXPECT_NE(all.find("popup"), std::string::npos) << all;
+}
+
+TEST_F(WebCheckTest, AFloodOfTheConsoleIsCut) {
+  NEEDS_BROWSER();
+  put("index.html", page("<script>const line = 'x'.repeat(1000);"
+                         "for (let i = 0; i < 100000; i++) console.log(line);</script><p>there</p>"));
+  const WebReport report = check(
+      R"([{"name":"still works","expect":[{"text":"p","matches":"there"},{"no_surprises":true}]}])");
+  EXPECT_NE(report.outcomes[0].message.find("flood"), std::string::npos)
+      << report.outcomes[0].message;
+}
+
+TEST_F(WebCheckTest, TheSameAppGivesTheSameReport) {
+  NEEDS_BROWSER();
+  put("index.html", page("<h1>Dice</h1><button onclick='this.nextSibling.textContent = "
+                         "Math.random()'>Roll</button><p></p><script>missing()</script>"));
+  const std::string checks =
+      R"([{"name":"rolls","do":[{"click":"button"}],"expect":[{"text":"p","matches":"none"}]}])";
+  check(checks);
+  const std::string first = text_of(report_folder() + "/report.json");
+  check(checks);
+  EXPECT_EQ(first, text_of(report_folder() + "/report.json"));
+  EXPECT_NE(first.find("0."), std::string::npos);
+  EXPECT_EQ(text_of(report_folder() + "/01-rolls.png").substr(1, 3), "PNG");
+}
+
+}  // namespace
+}  // namespace levin::tools
