@@ -147,8 +147,8 @@ TEST_F(WebCheckTest, ADeadBrowserEndsInAReport) {
   NEEDS_BROWSER();
   put("index.html", page("<p>fine</p>"));
   const auto spec = parse_web_spec(
-      R"({"name":"t","checks":[{"name":"lives","expect":[{"fits":true}]},
-         {"name":"dies","expect":[{"fits":true}]},{"name":"after","expect":[{"fits":true}]}]})",
+      R"json({"name":"t","checks":[{"name":"lives","expect":[{"fits":true}]},
+         {"name":"dies","do":[{"js":"new Promise(() => {})"}],"expect":[{"fits":true}]},{"name":"after","expect":[{"fits":true}]}]})json",
       "t.json");
   ASSERT_TRUE(spec);
   WebCheckOptions options;
