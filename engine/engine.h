@@ -17,6 +17,7 @@ namespace levin::engine {
 struct EngineOptions {
   std::string model_folder;
   kernels::CpuOptions cpu;
+  Precision precision = Precision::kExact;
 };
 
 class Engine {
