@@ -11,9 +11,9 @@
 namespace levin::agent {
 
 struct ModelOptions {
-  std::string model;    // Folder, "script:FILE", or empty for the embedded model.
-  int num_threads = 0;  // 0: one per core.
-  std::string isa;      // "", reference, baseline, avx2, avx512
+  std::string model;      // Folder, "script:FILE", or empty for the embedded model.
+  int num_threads = 0;    // 0: one per core.
+  std::string isa;        // "", reference, baseline, avx2, avx512
   std::string precision;  // "", exact, native
   std::string kv;         // "", f32, bf16
   int script_chunk_tokens = 1;
@@ -55,6 +55,23 @@ struct WebCheckCommand {
   std::string accept;         // Name or file of a specification; empty: what any app must do.
   std::string report_folder;  // Empty: nothing is kept.
   bool json = false;
+};
+
+struct RandomOptions {
+  std::string like;  // A named shape or the path of a config.json.
+  std::string type = "bf16";
+  std::string out;
+  uint64_t seed = 0;
+};
+
+struct BenchOptions {
+  ModelOptions model;
+  std::string threads;       // "1,2"; empty: one, and one per core.
+  std::string depths = "0";  // "0,8k,1M"
+  int64_t prefill_tokens = 512;
+  int64_t decode_tokens = 64;
+  bool json = false;
+  std::string svg;  // Path of a plot; empty: none.
 };
 
 struct RewindOptions {

@@ -110,8 +110,37 @@ void add_resume(CLI::App& parent, RunOptions& options, Action& action,
   });
 }
 
-void add_model(CLI::App& parent, std::string& folder, bool& json, Action& action) {
+void add_bench(CLI::App& parent, BenchOptions& options, Action& action) {
+  CLI::App* app = parent.add_subcommand("bench", "Measure prefill and decode speed");
+  app->add_option("--model", options.model.model, "Model folder or .gguf [the embedded model]");
+  app->add_option("--threads", options.threads, "CPU threads, as 1,2 [one, and one per core]");
+  app->add_option("--depth", options.depths, "Tokens of context before measuring, as 0,8k,1M [0]");
+  app->add_option("--prefill", options.prefill_tokens, "Tokens prefilled per figure [512]")
+      ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--decode", options.decode_tokens, "Tokens decoded per figure [64]")
+      ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--precision", options.model.precision, "exact or native")
+      ->check(CLI::IsMember({"exact", "native"}));
+  app->add_option("--kv", options.model.kv, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
+  app->add_option("--isa", options.model.isa, "reference, baseline, avx2 or avx512");
+  app->add_option("--svg", options.svg, "Also draw speed against context to this file");
+  app->add_flag("--json", options.json, "As JSON");
+  app->callback([&] { action = [&] { return command_bench(options); }; });
+}
+
+void add_random(CLI::App& model, RandomOptions& options, Action& action) {
+  CLI::App* app = model.add_subcommand("random", "Write a checkpoint with random weights");
+  app->add_option("--like", options.like, "m1-5b, tiny, long, or a config.json")->required();
+  app->add_option("--type", options.type, "bf16, q8 or q4 [bf16]");
+  app->add_option("--out", options.out, "Folder to write")->required();
+  app->add_option("--seed", options.seed, "[0]");
+  app->callback([&] { action = [&] { return command_model_random(options); }; });
+}
+
+void add_model(CLI::App& parent, std::string& folder, bool& json, RandomOptions& random,
+               Action& action) {
   CLI::App* app = parent.add_subcommand("model", "Look at checkpoints");
+  add_random(*app, random, action);
   app->require_subcommand(1);
   CLI::App* info = app->add_subcommand("info", "What a checkpoint holds");
   info->add_option("folder", folder, "Model folder")->required();
@@ -250,6 +279,8 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   app.require_subcommand(1);
   RunOptions run;
   ToolOptions tool;
+  RandomOptions random;
+  BenchOptions bench;
   SessionOptions sessions;
   WebCheckCommand web_check;
   DebugOptions debug;
@@ -259,7 +290,8 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   add_run(app, run, action, interrupted);
   add_resume(app, run, action, interrupted);
   add_sessions(app, sessions, action, interrupted);
-  add_model(app, folder, json, action);
+  add_model(app, folder, json, random, action);
+  add_bench(app, bench, action);
   add_tool(app, tool, action, interrupted);
   std::vector<std::string> words;
   add_policy(app, words, action);
