@@ -14,7 +14,9 @@ namespace levin::engine {
 
 struct SessionOptions {
   int64_t context_tokens_max = 0;      // 0: the config's max_position_embeddings.
-  int64_t prefill_chunk_tokens = 256;  // Tokens per forward pass: bounds the memory of activations.
+  // Tokens per forward pass: bounds the memory of activations. With 32 experts and two per token, 1024
+  // give each expert 64 rows, enough to make its weights' way through the cache worth it.
+  int64_t prefill_chunk_tokens = 1024;
   size_t anchor_bytes_max = size_t{1} << 30;
   // Of cached keys and values: kF32 or kBF16, which is half the memory and twice the speed.
   kernels::DType kv_dtype = kernels::DType::kF32;
