@@ -57,6 +57,15 @@ struct WebCheckCommand {
   bool json = false;
 };
 
+struct WebappCommand {
+  RunOptions run;  // Model, sampling, limits; the task is the prompt.
+  std::string out;
+  std::string accept;         // Empty: by the prompt's words, else what any app must do.
+  std::string report_folder;  // Empty: OUT-report.
+  int rounds_max = 5;
+  bool open = false;
+};
+
 struct RewindOptions {
   std::string target;  // "id@step"; empty for undo.
   bool force = false;
