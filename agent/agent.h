@@ -35,6 +35,7 @@ struct AgentOptions {
   int first_step = 1;         // Steps are counted through all runs of a session.
   int64_t tokens_reused = 0;  // Of the log at the start: stored state, nothing to prefill.
   Checkpointer* checkpointer = nullptr;  // Null: the work tree is not saved.
+  std::set<std::string> own_files;  // Made by earlier runs: a page in a reply may replace them.
 };
 
 struct Outcome {
@@ -56,7 +57,7 @@ class Agent {
         events_(events),
         transcript_(transcript),
         options_(std::move(options)),
-        calls_(registry, tools, events, ids_) {}
+        calls_(registry, tools, events, ids_, options_.own_files) {}
 
   // Works on what the token log asks for (prefix and request are in it) until the end; the last
   // event (run.completed or run.failed) is the caller's. A reply that was broken off is taken back

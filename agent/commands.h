@@ -20,6 +20,7 @@ int command_rewind(const RewindOptions& options, const std::atomic<bool>& interr
 int command_undo(const RewindOptions& options, const std::atomic<bool>& interrupted);
 int command_diff(const std::string& range);  // "id" or "id@a..b"
 int command_sessions(bool json);
+int command_webapp(const WebappCommand& command, const std::atomic<bool>& interrupted);
 int command_web_check(const WebCheckCommand& command, const std::atomic<bool>& interrupted);
 int command_debug_logits(const LogitsOptions& options);
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -38,9 +39,21 @@ struct ToolItem {
   bool failed = false;
 };
 
+// A web app was opened and used by a browser.
+struct WebCheckItem {
+  std::string spec;
+  int round = 0;
+  int passed = 0;  // Checks.
+  int failed = 0;
+  std::string report;                    // What the model is told.
+  std::vector<std::string> screenshots;  // Paths.
+};
+
 struct Item {
   std::string id;  // Unique in the run.
-  std::variant<MessageItem, ReasoningItem, CommandItem, FileChangeItem, ToolItem> body;
+  std::variant<MessageItem, ReasoningItem, CommandItem, FileChangeItem, ToolItem,
+               WebCheckItem>
+      body;
 };
 
 struct ThreadStarted {

@@ -177,6 +177,13 @@ void HumanSink::complete(const Item&, const FileChangeItem& change) {
   }
 }
 
+void HumanSink::complete(const Item&, const WebCheckItem& check) {
+  begin_block(Block::kOutput);
+  styled(check.failed == 0 ? Style::kGreen : Style::kRed, "web check, round " + std::to_string(check.round));
+  out_ << '\n';
+  indented(check.report, Style::kPlain);
+}
+
 void HumanSink::complete(const Item&, const ToolItem& tool) {
   const std::string argument = one_line(main_argument(tool.arguments));
   const std::string result = printable(tool.result);

@@ -72,6 +72,13 @@ struct BenchOptions {
   int64_t decode_tokens = 64;
   bool json = false;
   std::string svg;  // Path of a plot; empty: none.
+struct WebappCommand {
+  RunOptions run;  // Model, sampling, limits; the task is the prompt.
+  std::string out;
+  std::string accept;         // Empty: by the prompt's words, else what any app must do.
+  std::string report_folder;  // Empty: OUT-report.
+  int rounds_max = 5;
+  bool open = false;
 };
 
 struct RewindOptions {

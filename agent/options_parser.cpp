@@ -168,6 +168,24 @@ void add_policy(CLI::App& parent, std::vector<std::string>& words, Action& actio
   check->callback([&] { action = [&] { return command_policy_check(words); }; });
 }
 
+void add_webapp(CLI::App& parent, WebappCommand& options, Action& action,
+                const std::atomic<bool>& interrupted) {
+  CLI::App* app = parent.add_subcommand(
+      "webapp", "Write a small web app, open it in headless Chromium, use it, repair it");
+  app->add_option("prompt", options.run.task, "What to build; - reads it from standard input")->required();
+  app->add_option("--out", options.out, "Folder of the app")->required();
+  app->add_option("--accept", options.accept,
+                  "Specification: a shipped name or a file [by the prompt's words]");
+  app->add_option("--report", options.report_folder,
+                  "Folder for report.json and screenshots [OUT-report]");
+  app->add_option("--max-rounds", options.rounds_max, "Times that the app is written and checked")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  app->add_flag("--open", options.open, "Serve the app on this machine until Ctrl-C");
+  add_run_options(app, options.run);
+  app->callback([&] { action = [&] { return command_webapp(options, interrupted); }; });
+}
+
 void add_web_check(CLI::App& parent, WebCheckCommand& options, Action& action,
                    const std::atomic<bool>& interrupted) {
   CLI::App* app = parent.add_subcommand(
@@ -283,6 +301,7 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   BenchOptions bench;
   SessionOptions sessions;
   WebCheckCommand web_check;
+  WebappCommand webapp;
   DebugOptions debug;
   std::string folder;
   bool json = false;
@@ -295,6 +314,7 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   add_tool(app, tool, action, interrupted);
   std::vector<std::string> words;
   add_policy(app, words, action);
+  add_webapp(app, webapp, action, interrupted);
   add_web_check(app, web_check, action, interrupted);
   add_debug(app, debug, action);
   app.add_subcommand("doctor",

@@ -6,6 +6,9 @@ namespace levin::tools::web {
 
 extern const char kClockJs[];
 extern const char kProbeJs[];
+extern const char kProbeFormJs[];
+extern const char kProbeMazeJs[];
+extern const char kProbeTypingJs[];
 
 namespace {
 
@@ -138,8 +141,10 @@ Result<void> Page::enter_world() {
                                    {{"frameId", main_frame_}, {"worldName", "levin"}}, kScriptMax);
   if (!world) return broken(std::move(world).error(), "looking at the page");
   world_ = world->value("executionContextId", 0);
-  const Result<Json> installed = evaluate(kProbeJs, world_, kScriptMax);
-  if (!installed) return installed.error();
+  for (const char* script : {kProbeJs, kProbeFormJs, kProbeMazeJs, kProbeTypingJs}) {
+    const Result<Json> installed = evaluate(script, world_, kScriptMax);
+    if (!installed) return installed.error();
+  }
   return {};
 }
 

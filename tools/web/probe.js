@@ -118,7 +118,9 @@
   // What a person would see: text, values, states; to tell whether something changed.
   function snapshot(target) {
     const root = target ? first(target) : document.body;
-    if (!root) return null;
+    return root ? snapshotOf(root) : null;
+  }
+  function snapshotOf(root) {
     const parts = [squeeze(root.innerText)];
     for (const each of root.querySelectorAll('*')) {
       if (each.matches('input,textarea,select')) parts.push(each.value, String(each.checked));
@@ -265,6 +267,6 @@
              colours: new Set(data).size, hash: canvasHash(element), rows };
   }
   globalThis.probe = { ROLES, find, first, visible, name, describe, place, box, text, count,
-                       snapshot, image, imageOf, filmstrip, outline, unnamed, thumbnail, squeeze,
+                       snapshot, snapshotOf, image, imageOf, runs, filmstrip, outline, unnamed, thumbnail, squeeze,
                        pixels, hash };
 })();
