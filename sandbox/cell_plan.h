@@ -34,7 +34,7 @@ struct MountOp {
 
 struct CellPlan {
   std::vector<MountOp> mounts;
-  std::string workspace;                // Inside; "" when there is none.
+  std::string workspace;                 // Inside; "" when there is none.
   std::vector<std::string> write_below;  // Landlock: the only folders with write rights.
   std::string seccomp_filter;            // struct sock_filter[], as bytes.
   std::string host_name;

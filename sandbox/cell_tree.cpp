@@ -22,8 +22,9 @@ class CellTree final : public Tree {
     if (received.ended) {
       // Killed on our word, the init cannot report; without it, somebody killed the warden.
       if (!killed_) {
-        return Error(ErrorCode::kIo, "the sandbox of this command died while it ran (the warden "
-                                     "was killed); the command died with it");
+        return Error(ErrorCode::kIo,
+                     "the sandbox of this command died while it ran (the warden "
+                     "was killed); the command died with it");
       }
       end_.wait_status = SIGKILL;
       ended_ = true;

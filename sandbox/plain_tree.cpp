@@ -62,7 +62,8 @@ class PlainTree final : public Tree {
       killed_ = still_alive(killed_);  // These may be in a session of their own.
       if (left.empty() && killed_.empty()) break;
       if (round == kKillRoundsMax) {
-        return Error(ErrorCode::kIo, "processes that the command left behind do not die by SIGKILL");
+        return Error(ErrorCode::kIo,
+                     "processes that the command left behind do not die by SIGKILL");
       }
       signal_processes(left, SIGKILL);
       const timespec pause{0, 1'000'000};

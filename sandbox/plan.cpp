@@ -147,8 +147,7 @@ CommandPlan plan_command(const Policy& policy, const WorkspaceView& workspace,
     plan.environment.push_back(name + "=" + value);
   }
   const std::string base = policy.profile == Profile::kBrowser ? "/tmp" : policy.workspace;
-  plan.working_folder =
-      command.working_folder.empty() ? base : base + "/" + command.working_folder;
+  plan.working_folder = command.working_folder.empty() ? base : base + "/" + command.working_folder;
   if (policy.profile == Profile::kWorkspace) {
     plan.pins = relative(workspace.pins, policy.workspace);
     plan.guards = relative(workspace.guards, policy.workspace);

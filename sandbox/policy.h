@@ -26,8 +26,8 @@ struct Limits {
   int64_t processes_max = 1024;          // Tasks of one command, threads included.
   int64_t open_files_max = 4096;
   int64_t file_size_bytes_max = int64_t{4} << 30;
-  int64_t cpu_ms = 0;                    // Processor time of one process; 0: no limit of its own.
-  int64_t memory_bytes_max = 0;          // Of the whole tree; 0: half of what is free at the start.
+  int64_t cpu_ms = 0;            // Processor time of one process; 0: no limit of its own.
+  int64_t memory_bytes_max = 0;  // Of the whole tree; 0: half of what is free at the start.
   int64_t disk_bytes_max = int64_t{8} << 30;  // How much the workspace's disk may fill up.
   int64_t tmp_bytes_max = int64_t{1} << 30;   // Size of each private folder; it lives in memory.
 };
@@ -36,8 +36,8 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 
 struct Policy {
   Profile profile = Profile::kReadOnly;
-  std::string workspace;                     // Absolute path without links; unused by kBrowser.
-  std::vector<std::string> protected_paths;  // Relative to the workspace; read-only inside.
+  std::string workspace;                      // Absolute path without links; unused by kBrowser.
+  std::vector<std::string> protected_paths;   // Relative to the workspace; read-only inside.
   std::vector<std::string> writable_folders;  // Absolute, without links; writable in any profile
                                               // but kOff, where everything is.
   Environment environment;  // Exactly what the command sees (a shell adds PWD). HOME names the

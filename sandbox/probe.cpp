@@ -55,8 +55,9 @@ std::string explain(const std::string& words) {
   const std::string reason = user_namespace_reason();
   if (!reason.empty()) return reason + "; " + words;
   if (words.find("not permitted") == std::string::npos) return words;
-  return words + " (inside a container its seccomp or AppArmor profile, or covered parts of /proc, "
-                 "may forbid it)";
+  return words +
+         " (inside a container its seccomp or AppArmor profile, or covered parts of /proc, "
+         "may forbid it)";
 }
 
 // A policy that needs nothing of this machine but its system folders.
@@ -133,8 +134,8 @@ std::vector<Layer> probe() {
   layers.push_back({"warden", true, true, "levin-warden"});
   bool failed = false;
   for (const char* name : kCellLayers) {
-    const auto found = std::ranges::find_if(
-        stood, [&](const CellLayer& layer) { return layer.name == name; });
+    const auto found =
+        std::ranges::find_if(stood, [&](const CellLayer& layer) { return layer.name == name; });
     Layer layer{name, found != stood.end(), std::string(name) != kLandlock, ""};
     if (layer.available) {
       if (found->version > 0) layer.detail = "version " + std::to_string(found->version);
@@ -143,7 +144,8 @@ std::vector<Layer> probe() {
       layer.required = true;
       failed = true;
     } else {
-      layer.detail = "this kernel has none (or only version 1): mounts alone keep files from writes";
+      layer.detail =
+          "this kernel has none (or only version 1): mounts alone keep files from writes";
     }
     layers.push_back(std::move(layer));
   }

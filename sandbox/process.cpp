@@ -105,8 +105,8 @@ void advance_ending(State& state) {
     return;
   }
   state.next_signal = state.next_signal == SIGINT && !hurry ? SIGTERM : SIGKILL;
-  state.next_signal_ms = now + (hurry ? std::min(kInterruptGraceMs, state.limits.grace_ms)
-                                      : state.limits.grace_ms);
+  state.next_signal_ms =
+      now + (hurry ? std::min(kInterruptGraceMs, state.limits.grace_ms) : state.limits.grace_ms);
 }
 
 void keep_limits(State& state, const std::atomic<bool>* interrupted) {
@@ -124,17 +124,71 @@ void keep_limits(State& state, const std::atomic<bool>* interrupted) {
   if (state.cause && now >= state.next_signal_ms) advance_ending(state);
 }
 
-// Waits for output, an end or the next thing that is due.
+// Our end of the command's input; -1 when it has none.
+int input_end(const State& state) {
+  return state.is_terminal ? state.output_pipe.get() : state.input_pipe.get();
+}
+
+// Writes without ever raising SIGPIPE: a command that reads no more must not end us.
+ssize_t write_quietly(int fd, std::string_view bytes) {
+  sigset_t pipe_signal;
+  sigset_t before;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+  const int error = errno;
+  if (count < 0 && error == EPIPE) {
+    const timespec none{};
+    ::sigtimedwait(&pipe_signal, nullptr, &none);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  return count;
+}
+
+// One step of passing input on: read a piece, or write what is left of it.
+void pass_input(State& state) {
+  constexpr char kEndOfFile = 4;  // Ctrl-D, as a terminal wants it.
+  if (state.pending_input.empty()) {
+    char piece[4096];
+    const ssize_t count = ::read(state.input_from, piece, sizeof(piece));
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (count <= 0) {
+      state.input_from = -1;
+      if (state.is_terminal) {
+        (void)write_quietly(input_end(state), {&kEndOfFile, 1});
+      } else {
+        state.input_pipe.reset();
+      }
+      return;
+    }
+    state.pending_input.assign(piece, static_cast<size_t>(count));
+  }
+  const ssize_t written = write_quietly(input_end(state), state.pending_input);
+  if (written < 0 && errno != EAGAIN && errno != EINTR) {
+    state.input_from = -1;
+    if (!state.is_terminal) state.input_pipe.reset();
+  }
+  if (written > 0) state.pending_input.erase(0, static_cast<size_t>(written));
+}
+
+// Waits for output, input, an end or the next thing that is due.
 void poll_once(State& state, const OutputSink& sink, const std::atomic<bool>* interrupted) {
-  const int64_t due =
-      state.cause ? state.next_signal_ms : state.started_ms + state.limits.wall_ms;
+  const int64_t due = state.cause ? state.next_signal_ms : state.started_ms + state.limits.wall_ms;
   int64_t timeout = std::clamp<int64_t>(due - now_ms(), 0, 1'000);
   if (interrupted != nullptr && !state.cause) timeout = std::min(timeout, kInterruptPollMs);
   if (!state.disk_folder.empty()) timeout = std::min(timeout, kDiskLookMs);
   // poll(2) passes over negative descriptors.
-  pollfd watched[] = {{state.tree->event_fd(), POLLIN, 0}, {state.output_pipe.get(), POLLIN, 0}};
+  pollfd watched[] = {
+      {state.tree->event_fd(), POLLIN, 0}, {state.output_pipe.get(), POLLIN, 0}, {-1, 0, 0}};
+  if (state.input_from >= 0 && input_end(state) >= 0) {
+    watched[2] = state.pending_input.empty() ? pollfd{state.input_from, POLLIN, 0}
+                                             : pollfd{input_end(state), POLLOUT, 0};
+  }
   if (::poll(watched, std::size(watched), static_cast<int>(timeout)) <= 0) return;
   if (watched[1].revents != 0) read_output(state, sink);
+  if (watched[2].revents != 0) pass_input(state);
 }
 
 void drain(State& state, const OutputSink& sink) {
@@ -228,24 +282,12 @@ int Process::output_fd() const {
 }
 
 Result<size_t> Process::write_input(std::string_view bytes) {
-  const int fd = state_->is_terminal ? state_->output_pipe.get() : state_->input_pipe.get();
+  const int fd = input_end(*state_);
   if (fd < 0) return Error(ErrorCode::kInvalidArgument, "this command takes no input");
-  // A command that reads no more must not end us by SIGPIPE.
-  sigset_t pipe_signal;
-  sigset_t before;
-  sigemptyset(&pipe_signal);
-  sigaddset(&pipe_signal, SIGPIPE);
-  ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-  const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-  const int error = errno;
-  if (count < 0 && error == EPIPE) {
-    const timespec none{};
-    ::sigtimedwait(&pipe_signal, nullptr, &none);
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const ssize_t count = write_quietly(fd, bytes);
   if (count >= 0) return static_cast<size_t>(count);
-  if (error == EAGAIN || error == EINTR) return size_t{0};
-  return Error(ErrorCode::kIo, std::string("input of a command: ") + std::strerror(error));
+  if (errno == EAGAIN || errno == EINTR) return size_t{0};
+  return Error(ErrorCode::kIo, std::string("input of a command: ") + std::strerror(errno));
 }
 
 void Process::close_input() {

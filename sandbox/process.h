@@ -52,6 +52,8 @@ struct Command {
   bool pty = false;  // A terminal of its own instead of pipes: input, output and job control.
   uint16_t rows = 24, columns = 80;  // Of that terminal.
   std::vector<int> extra_fds{};      // Borrowed for start(): extra_fds[n] becomes descriptor 3 + n.
+  int input_from = -1;   // Borrowed until wait() returns: what can be read there goes to the pipe
+                         // or the terminal.
   int output_file = -1;  // Borrowed for start(): stdout and stderr go there instead of to us.
 };
 

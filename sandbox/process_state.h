@@ -35,6 +35,8 @@ struct Process::State {
   UniqueFd output_pipe;
   UniqueFd input_pipe;
   bool is_terminal = false;
+  int input_from = -1;        // Passed on by wait(); -1 when there is none, or no more.
+  std::string pending_input;  // Read from there, not yet taken by the command.
   Limits limits;
   std::string disk_folder;  // Whose file system may fill up by limits.disk_bytes_max; "" for none.
   // Called once all is dead; fills protected_changes.
@@ -46,11 +48,11 @@ struct Process::State {
   int64_t disk_free_bytes = -1;  // At the start.
   bool ended = false;
   int64_t ended_ms = 0;
-  std::optional<Error> failure;    // Instead of an end.
-  std::optional<EndedBy> cause;    // Why we are ending it, once we are.
-  int next_signal = 0;             // Of SIGINT, SIGTERM, SIGKILL: the one that comes next.
-  int64_t next_signal_ms = 0;      // When it is due.
-  int64_t first_kill_ms = 0;       // When SIGKILL was sent for the first time.
+  std::optional<Error> failure;  // Instead of an end.
+  std::optional<EndedBy> cause;  // Why we are ending it, once we are.
+  int next_signal = 0;           // Of SIGINT, SIGTERM, SIGKILL: the one that comes next.
+  int64_t next_signal_ms = 0;    // When it is due.
+  int64_t first_kill_ms = 0;     // When SIGKILL was sent for the first time.
   int64_t next_disk_look_ms = 0;
 };
 

@@ -136,8 +136,10 @@ Result<Process> Sandbox::start(const Command& command) const {
     request.limits = policy_.limits;
     request.fds = pipes.theirs;
     TRY_ASSIGN(std::unique_ptr<Tree> tree, start_plain_tree(request));
-    return Process(
-        std::make_unique<Process::State>(std::move(tree), std::move(pipes), policy_.limits));
+    auto state =
+        std::make_unique<Process::State>(std::move(tree), std::move(pipes), policy_.limits);
+    state->input_from = command.input_from;
+    return Process(std::move(state));
   }
   const std::vector<std::string> before = describe_ways(policy_);
   const CommandPlan plan = plan_command(policy_, survey_workspace(policy_), command);
@@ -146,6 +148,7 @@ Result<Process> Sandbox::start(const Command& command) const {
   auto state = std::make_unique<Process::State>(make_cell_tree(std::move(started.control)),
                                                 std::move(pipes), policy_.limits);
   state->is_terminal = command.pty;
+  state->input_from = command.input_from;
   if (policy_.profile == Profile::kWorkspace) {
     state->disk_folder = policy_.workspace;
     state->at_end = [policy = policy_, before](ExitReport& report) {

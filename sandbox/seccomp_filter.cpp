@@ -4,8 +4,8 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
-#include <termios.h>
 #include <sys/socket.h>
+#include <termios.h>
 
 #include <cerrno>
 #include <cstring>
@@ -41,7 +41,7 @@ constexpr const char* kForbidden[] = {
 
 constexpr const char* kTracing[] = {"ptrace", "process_vm_readv", "process_vm_writev"};
 
-constexpr uint64_t kNamespaceFlags[] = {CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER,
+constexpr uint64_t kNamespaceFlags[] = {CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC,   CLONE_NEWUSER,
                                         CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP};
 
 class Filter {
@@ -91,8 +91,8 @@ Result<std::string> Filter::bytes() const {
 void deny_sockets(Filter& filter) {
   for (const char* name : {"socket", "socketpair"}) {
     for (uint64_t family = 0; family <= AF_NETLINK; ++family) {
-      const bool allowed = family == AF_UNIX || family == AF_INET || family == AF_INET6 ||
-                           family == AF_NETLINK;
+      const bool allowed =
+          family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK;
       if (!allowed) filter.deny_if(name, {SCMP_A0(SCMP_CMP_EQ, family)});
     }
     filter.deny_if(name, {SCMP_A0(SCMP_CMP_GT, AF_NETLINK)});

@@ -32,6 +32,8 @@ constexpr const char* kSecretPlaces[] = {
     "/etc/apt/auth.conf", "/etc/apt/auth.conf.d", "/etc/environment",
     "/etc/pip.conf",      "/etc/npmrc",           "/etc/gitconfig"};
 
+constexpr const char* kFontCache = "/var/cache/fontconfig";
+
 // A bound on the number of mounts; /etc of a usual machine has about ten such entries.
 constexpr size_t kHiddenMax = 200;
 
@@ -246,6 +248,10 @@ Result<HostView> survey_host(const Policy& policy) {
     TRY(check_folder("writable folder", folder, host.home));
   }
   host.system_folders = system_folders();
+  // Without the machine's cache of fonts, a browser looks at every font file when it starts.
+  if (policy.profile == Profile::kBrowser && is_real_folder(kFontCache)) {
+    host.system_folders.emplace_back(kFontCache);
+  }
   for (const char* folder : kSystemFolders) {
     const auto status = stat_link(folder);
     if (!status || !S_ISLNK(status->st_mode)) continue;

@@ -14,8 +14,8 @@ namespace levin::sandbox {
 
 // How a tree ended.
 struct TreeEnd {
-  int wait_status = 0;   // Of the command itself, as waitpid() gives it.
-  int stop_cause = 0;    // Not 0: stopped by a limit (StopCause of wire.h).
+  int wait_status = 0;  // Of the command itself, as waitpid() gives it.
+  int stop_cause = 0;   // Not 0: stopped by a limit (StopCause of wire.h).
   int64_t cpu_us = 0;
   int64_t peak_memory_bytes = 0;
   int64_t written_bytes = 0;

@@ -44,8 +44,8 @@ Result<pid_t> spawn_warden(const std::string& path, int socket) {
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
   // A session of its own: Ctrl-C at the terminal is for levin, which then ends commands politely.
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                            POSIX_SPAWN_SETSID);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
   std::string name = kWardenName;
   char* const argv[] = {name.data(), nullptr};
   // Empty: whatever a launcher has in its environment can be read inside.

@@ -113,15 +113,16 @@ int child_main(void* argument) {
     ::_exit(127);
   };
   if (::setsid() < 0) fail("setsid");
+  // Before its descriptor is overwritten by one of the command's.
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no_new_privs");
+  if (plan.landlock >= 0 && ::syscall(SYS_landlock_restrict_self, plan.landlock, 0U) != 0) {
+    fail("landlock_restrict_self");
+  }
   if (!place_fds(*plan.fds)) fail("dup2");
   if (plan.pty && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) fail("taking the terminal");
   if (::chdir(plan.working_folder) != 0) fail("entering the working folder");
   ::setpriority(PRIO_PROCESS, 0, kNiceness);
   if (!set_limits(plan)) fail("setrlimit");
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no_new_privs");
-  if (plan.landlock >= 0 && ::syscall(SYS_landlock_restrict_self, plan.landlock, 0U) != 0) {
-    fail("landlock_restrict_self");
-  }
   const auto first = static_cast<unsigned>(plan.fds->size());
   if (::syscall(SYS_close_range, first, UINT_MAX, 0U) != 0) fail("close_range");
   if (!drop_privileges()) fail("dropping capabilities");

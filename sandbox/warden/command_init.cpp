@@ -28,10 +28,10 @@
 namespace levin::sandbox {
 namespace {
 
-constexpr int kWatchMs = 50;            // How often the tree is counted where no cgroup does it.
+constexpr int kWatchMs = 50;              // How often the tree is counted where no cgroup does it.
 constexpr const char* kOomScore = "500";  // The kernel should take commands before levin.
-constexpr int kNotFound = 127;          // What a shell says about a missing program ...
-constexpr int kNotExecutable = 126;     // ... and about one that it may not run.
+constexpr int kNotFound = 127;            // What a shell says about a missing program ...
+constexpr int kNotExecutable = 126;       // ... and about one that it may not run.
 
 // What the processes of this namespace use together, as far as /proc tells.
 struct Usage {
@@ -115,8 +115,7 @@ Result<void> CommandInit::cover(int workspace, const std::string& path, bool rea
 
 Result<void> CommandInit::guard_workspace() {
   if (plan_.pins.empty() && plan_.guards.empty()) return {};
-  const UniqueFd workspace =
-      open_path(AT_FDCWD, context_.workspace.c_str(), RESOLVE_NO_SYMLINKS);
+  const UniqueFd workspace = open_path(AT_FDCWD, context_.workspace.c_str(), RESOLVE_NO_SYMLINKS);
   if (!workspace) return system_error("opening the workspace");
   for (const std::string& pin : plan_.pins) TRY(cover(workspace.get(), pin, false));
   for (const std::string& guard : plan_.guards) TRY(cover(workspace.get(), guard, true));
@@ -133,7 +132,8 @@ Result<void> CommandInit::prepare() {
   write_text_file("/proc/self/oom_score_adj", kOomScore);
   // Read-only as a whole: the root user inside, though without capabilities, would still own
   // /proc/sys and could name a program in kernel.core_pattern that runs outside.
-  if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, nullptr) != 0) {
+  if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, nullptr) !=
+      0) {
     return system_error("mounting /proc");
   }
   TRY(guard_workspace());
@@ -164,8 +164,8 @@ Result<UniqueFd> CommandInit::open_terminal() {
 
 void CommandInit::report_missing_program(int exec_errno) {
   const bool missing = exec_errno == ENOENT || exec_errno == ENOTDIR;
-  const std::string text = "levin: " + plan_.argv[0] + ": " +
-                           (missing ? "not found" : std::strerror(exec_errno)) + "\n";
+  const std::string text =
+      "levin: " + plan_.argv[0] + ": " + (missing ? "not found" : std::strerror(exec_errno)) + "\n";
   const ssize_t written = ::write(fds_[2].get(), text.data(), text.size());
   (void)written;  // Nobody may be reading.
   wait_status_ = W_EXITCODE(missing ? kNotFound : kNotExecutable, 0);

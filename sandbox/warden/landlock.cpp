@@ -21,10 +21,10 @@ constexpr uint64_t kExecute = 1ULL << 0;
 constexpr uint64_t kWriteFile = 1ULL << 1;
 constexpr uint64_t kReadFile = 1ULL << 2;
 constexpr uint64_t kReadFolder = 1ULL << 3;
-constexpr uint64_t kRemoveAndMake = 0x1ff0;   // REMOVE_DIR (4) up to MAKE_SYM (12).
-constexpr uint64_t kRefer = 1ULL << 13;       // Version 2.
-constexpr uint64_t kTruncate = 1ULL << 14;    // Version 3.
-constexpr uint64_t kDeviceIoctl = 1ULL << 15;  // Version 5.
+constexpr uint64_t kRemoveAndMake = 0x1ff0;           // REMOVE_DIR (4) up to MAKE_SYM (12).
+constexpr uint64_t kRefer = 1ULL << 13;               // Version 2.
+constexpr uint64_t kTruncate = 1ULL << 14;            // Version 3.
+constexpr uint64_t kDeviceIoctl = 1ULL << 15;         // Version 5.
 constexpr uint64_t kScopeAbstractSocket = 1ULL << 0;  // Version 6.
 constexpr uint64_t kScopeSignal = 1ULL << 1;          // Version 6.
 

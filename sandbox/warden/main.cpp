@@ -55,9 +55,10 @@ Result<void> enter_namespaces() {
     int flag;
     const char* name;
   };
-  for (const Step& step : {Step{CLONE_NEWNS, "mount namespace"}, Step{CLONE_NEWPID, "pid namespace"},
-                           Step{CLONE_NEWNET, "network namespace"},
-                           Step{CLONE_NEWIPC | CLONE_NEWUTS, "ipc and uts namespaces"}}) {
+  for (const Step& step :
+       {Step{CLONE_NEWNS, "mount namespace"}, Step{CLONE_NEWPID, "pid namespace"},
+        Step{CLONE_NEWNET, "network namespace"},
+        Step{CLONE_NEWIPC | CLONE_NEWUTS, "ipc and uts namespaces"}}) {
     if (::unshare(step.flag) != 0) return system_error(step.name);
     TRY(send_packet(kSocket, layer(step.name)));
   }

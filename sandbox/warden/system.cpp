@@ -17,7 +17,7 @@ Error system_error(const std::string& step) {
 
 UniqueFd open_path(int folder, const char* path, uint64_t resolve) {
   open_how how{};
-  how.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW;
+  how.flags = O_PATH | O_CLOEXEC;
   how.resolve = resolve;
   return UniqueFd(static_cast<int>(::syscall(SYS_openat2, folder, path, &how, sizeof(how))));
 }

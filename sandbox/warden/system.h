@@ -12,7 +12,7 @@ namespace levin::sandbox {
 // kIo with `step` and errno in words.
 Error system_error(const std::string& step);
 
-// openat2(2): O_PATH | O_CLOEXEC | O_NOFOLLOW with `resolve` flags of <linux/openat2.h>.
+// openat2(2): O_PATH | O_CLOEXEC with `resolve` flags of <linux/openat2.h>.
 UniqueFd open_path(int folder, const char* path, uint64_t resolve);
 
 // open_tree(2) of the descriptor itself, cloned with all below it.

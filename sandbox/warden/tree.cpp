@@ -96,18 +96,17 @@ Result<UniqueFd> Builder::target(const std::string& path, bool is_folder) {
     const bool last = end == path.size();
     start = end + 1;
     if (name.empty()) continue;
-    // O_PATH | O_NOFOLLOW would give a link itself, so a trailing "/." asks for what it leads to.
-    const std::string prefix = path.substr(0, end) + (last && !is_folder ? "" : "/.");
+    const std::string prefix = path.substr(0, end);
     UniqueFd next = open_path(root_.get(), prefix.c_str(), kResolve);
     if (!next && errno == ENOENT && here) {
       if (last && !is_folder) {
         UniqueFd(::openat(here.get(), name.c_str(), O_CREAT | O_EXCL | O_CLOEXEC, 0444)).reset();
       } else if (::mkdirat(here.get(), name.c_str(), 0755) != 0) {
-        return system_error("making the folder " + path.substr(0, end));
+        return system_error("making the folder " + prefix);
       }
       next = open_path(root_.get(), prefix.c_str(), kResolve);
     }
-    if (!next) return system_error("opening " + path.substr(0, end) + " in the new root");
+    if (!next) return system_error("opening " + prefix + " in the new root");
     here = std::move(next);
   }
   return here;
@@ -132,8 +131,8 @@ Result<void> Builder::put_tmpfs(const MountOp& op) {
 
 Result<void> Builder::cover(const MountOp& op, const char* cover_name, bool is_folder) {
   const UniqueFd node = open_path(root_.get(), cover_name, RESOLVE_BENEATH);
-  const UniqueFd tree(::open_tree(node.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-                                                      static_cast<unsigned>(AT_EMPTY_PATH)));
+  const UniqueFd tree(::open_tree(
+      node.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | static_cast<unsigned>(AT_EMPTY_PATH)));
   if (!tree) return system_error("taking the cover of " + op.target);
   if (!set_mount_attributes(tree.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, false)) {
     return system_error("protecting the cover of " + op.target);

@@ -109,8 +109,12 @@ TEST_F(BadInputTest, AStateFolderThatCannotBeMade) {
 // In a user namespace that allows no further one.
 TEST_F(BadInputTest, WithoutASandboxCommandsNeedSandboxOff) {
   const std::vector<std::string> hidden = {
-      "unshare", "-r", "sh", "-c",
-      "echo 0 > /proc/sys/user/max_user_namespaces || exit 99; exec \"$@\"", "sh"};
+      "unshare",
+      "-r",
+      "sh",
+      "-c",
+      "echo 0 > /proc/sys/user/max_user_namespaces || exit 99; exec \"$@\"",
+      "sh"};
   const auto run_hidden = [&](const std::vector<std::string>& arguments) {
     std::vector<std::string> argv = hidden;
     argv.push_back(LEVIN_PROGRAM);
@@ -120,13 +124,13 @@ TEST_F(BadInputTest, WithoutASandboxCommandsNeedSandboxOff) {
     options.environment = environment();
     return test::run_program(argv, options);
   };
-  if (run_hidden({"--version"}).exit_code != 0)
-    GTEST_SKIP() << "no user namespace of our own here";
+  if (run_hidden({"--version"}).exit_code != 0) GTEST_SKIP() << "no user namespace of our own here";
   const std::string model = script({block({bash("echo ran")}), "Done."});
   const test::ProgramRun refused = run_hidden({"run", "--json", "--model", model, "task"});
   EXPECT_EQ(refused.exit_code, 2) << refused.err;
   EXPECT_EQ(refused.out, "");
-  EXPECT_TRUE(has(refused.err, "no sandbox here: user namespace: user.max_user_namespaces is 0")) << refused.err;
+  EXPECT_TRUE(has(refused.err, "no sandbox here: user namespace: user.max_user_namespaces is 0"))
+      << refused.err;
   EXPECT_TRUE(has(refused.err, "--sandbox off")) << refused.err;
   const test::ProgramRun off =
       run_hidden({"run", "--json", "--sandbox", "off", "--model", model, "task"});

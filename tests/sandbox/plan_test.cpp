@@ -41,9 +41,8 @@ using Kind = MountOp::Kind;
 
 // The position of the operation of this kind at `target`; fails the test when there is none.
 std::ptrdiff_t place(const CellPlan& plan, Kind kind, const std::string& target) {
-  const auto found = std::ranges::find_if(plan.mounts, [&](const MountOp& op) {
-    return op.kind == kind && op.target == target;
-  });
+  const auto found = std::ranges::find_if(
+      plan.mounts, [&](const MountOp& op) { return op.kind == kind && op.target == target; });
   EXPECT_NE(found, plan.mounts.end()) << target;
   return found - plan.mounts.begin();
 }
@@ -100,8 +99,8 @@ TEST(Plan, PlansSurviveTheWire) {
   for (size_t size = 0; size < bytes.size(); size += 7) {
     EXPECT_FALSE(decode_cell_plan(bytes.substr(0, size))) << size;
   }
-  const CommandPlan command = plan_command(example_policy(Profile::kWorkspace),
-                                           example_workspace(), {.argv = {"make", "all"}});
+  const CommandPlan command = plan_command(example_policy(Profile::kWorkspace), example_workspace(),
+                                           {.argv = {"make", "all"}});
   const auto command_again = decode_command_plan(encode(command));
   ASSERT_TRUE(command_again);
   EXPECT_EQ(command_again->argv, command.argv);
