@@ -72,6 +72,8 @@ struct BenchOptions {
   int64_t decode_tokens = 64;
   bool json = false;
   std::string svg;  // Path of a plot; empty: none.
+};
+
 struct WebappCommand {
   RunOptions run;  // Model, sampling, limits; the task is the prompt.
   std::string out;
@@ -90,6 +92,16 @@ struct ToolOptions {
   std::string name;
   std::string workspace = ".";
   sandbox::Profile sandbox = sandbox::Profile::kWorkspace;
+};
+
+struct SandboxOptions {
+  sandbox::Profile profile = sandbox::Profile::kWorkspace;
+  std::string workspace = ".";
+  std::vector<std::string> writable_folders;
+  std::vector<std::string> limits;  // name=value
+  bool pty = false;
+  bool debugging = false;
+  std::vector<std::string> argv;
 };
 
 }  // namespace levin::agent
