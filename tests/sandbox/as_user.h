@@ -27,7 +27,8 @@ inline constexpr uid_t kOrdinaryUser = 12345;
   ::_exit(99);
 }
 
-// For a test named AsOrdinaryUser.*: the others of this program, minus `leave_out` (a gtest filter).
+// For a test named AsOrdinaryUser.*: the others of this program, minus `leave_out` (a gtest
+// filter).
 inline void expect_all_pass_as_user(const std::string& leave_out = "") {
   if (::geteuid() != 0) GTEST_SKIP() << "these tests run as an ordinary user already";
   const int program = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);

@@ -52,10 +52,11 @@ TEST_F(NetworkTest, LoopbackWorks) {
                    "c = socket.create_connection(s.getsockname())\n"
                    "a, _ = s.accept()\na.sendall(b'hi')\nprint(c.recv(9).decode())"),
             "hi\n");
-  EXPECT_EQ(python("a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\na.bind(('127.0.0.1', 0))\n"
-                   "b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
-                   "b.sendto(b'hi', a.getsockname())\nprint(a.recv(9).decode())"),
-            "hi\n");
+  EXPECT_EQ(
+      python("a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\na.bind(('127.0.0.1', 0))\n"
+             "b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+             "b.sendto(b'hi', a.getsockname())\nprint(a.recv(9).decode())"),
+      "hi\n");
 }
 
 TEST_F(NetworkTest, NamesAreNotLookedUp) {
@@ -72,7 +73,8 @@ TEST_F(NetworkTest, RawSocketsAreRefused) {
   EXPECT_EQ(python("socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)\n"
                    "print('open')"),
             "EPERM\n");
-  EXPECT_EQ(python("socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58)\nprint('open')"), "EPERM\n");
+  EXPECT_EQ(python("socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58)\nprint('open')"),
+            "EPERM\n");
   EXPECT_EQ(python("socket.socket(17, socket.SOCK_RAW)\nprint('open')"), "EPERM\n");
   EXPECT_EQ(python("socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nprint('open')"), "open\n");
 }
@@ -84,9 +86,10 @@ TEST_F(NetworkTest, AddressesAndRoutesCannotBeAdded) {
       "def ask(kind, body):\n"
       "  s.send(struct.pack('=IHHII', 16 + len(body), kind, 0x605, 1, 0) + body)\n"
       "  return -struct.unpack('=i', s.recv(4096)[16:20])[0]\n";
-  EXPECT_EQ(python(ask + "body = struct.pack('=BBBBI', 2, 24, 0, 0, 1) + struct.pack('=HH', 8, 2) + "
-                         "bytes([192, 0, 2, 7])\nprint(errno.errorcode[ask(20, body)])"),
-            "EPERM\n");
+  EXPECT_EQ(
+      python(ask + "body = struct.pack('=BBBBI', 2, 24, 0, 0, 1) + struct.pack('=HH', 8, 2) + "
+                   "bytes([192, 0, 2, 7])\nprint(errno.errorcode[ask(20, body)])"),
+      "EPERM\n");
   EXPECT_EQ(python(ask + "body = struct.pack('=BBBBBBBBI', 2, 0, 0, 0, 254, 3, 0, 1, 0) + "
                          "struct.pack('=HHI', 8, 4, 1)\nprint(errno.errorcode[ask(24, body)])"),
             "EPERM\n");

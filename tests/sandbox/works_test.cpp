@@ -30,7 +30,7 @@ class WorksTest : public IsolationTest {
   }
 };
 
-#define NEEDS(programs)                                            \
+#define NEEDS(programs)                                              \
   if (const std::string absent = missing(programs); !absent.empty()) \
   GTEST_SKIP() << "not installed here: " << absent
 
@@ -48,9 +48,10 @@ TEST_F(WorksTest, CmakeAndNinja) {
              "cmake_minimum_required(VERSION 3.16)\nproject(p C)\nenable_testing()\n"
              "add_executable(p p.c)\nadd_test(NAME p COMMAND p)\n");
   write_text(workspace_ / "p.c", "int main(void) { return 0; }\n");
-  expect_works("cmake -G Ninja -S . -B build; cmake --build build -j2; ctest --test-dir build | "
-               "grep '100% tests passed'; echo built",
-               "built");
+  expect_works(
+      "cmake -G Ninja -S . -B build; cmake --build build -j2; ctest --test-dir build | "
+      "grep '100% tests passed'; echo built",
+      "built");
 }
 
 constexpr const char* kPythonTest =
@@ -93,9 +94,10 @@ TEST_F(WorksTest, PipIntoAVirtualEnvironment) {
              "Root-Is-Purelib: true\\nTag: py3-none-any\\n')\n"
              "z.writestr('pkg-1.dist-info/RECORD', '')\n"
              "z.close()\n");
-  expect_works("python3 wheel.py; python3 -m venv v; v/bin/pip install -q --no-index ./*.whl; cd "
-               "/tmp; $OLDPWD/v/bin/python -c 'import pkg; print(pkg.NAME)'",
-               "installed");
+  expect_works(
+      "python3 wheel.py; python3 -m venv v; v/bin/pip install -q --no-index ./*.whl; cd "
+      "/tmp; $OLDPWD/v/bin/python -c 'import pkg; print(pkg.NAME)'",
+      "installed");
 }
 
 TEST_F(WorksTest, GitCommitBranchStashRebaseWorktree) {
@@ -132,9 +134,10 @@ TEST_F(WorksTest, NpmOffline) {
              R"({"name": "app", "version": "1.0.0", "scripts": {"test": "node t.js"},
                  "dependencies": {"dep": "file:../dep-1.0.0.tgz"}})");
   write_text(workspace_ / "app/t.js", "console.log(require('dep'));\n");
-  expect_works("(cd dep; npm pack -s --pack-destination ..); cd app; npm install -s --offline; rm "
-               "-rf node_modules; npm ci -s --offline; npm test -s",
-               "from dep");
+  expect_works(
+      "(cd dep; npm pack -s --pack-destination ..); cd app; npm install -s --offline; rm "
+      "-rf node_modules; npm ci -s --offline; npm test -s",
+      "from dep");
 }
 
 TEST_F(WorksTest, CargoOffline) {
@@ -154,16 +157,18 @@ TEST_F(WorksTest, GoTest) {
 
 TEST_F(WorksTest, ATerminalOfItsOwn) {
   NEEDS("script tty");
-  expect_works("script -qec 'test -t 0 && test -t 1 && tty >/dev/null && echo is-a-tty' /dev/null "
-               "| tr -d '\\r'",
-               "is-a-tty");
+  expect_works(
+      "script -qec 'test -t 0 && test -t 1 && tty >/dev/null && echo is-a-tty' /dev/null "
+      "| tr -d '\\r'",
+      "is-a-tty");
 }
 
 TEST_F(WorksTest, VimInATerminal) {
   NEEDS("script vim");
-  expect_works("script -qec \"vim -u NONE -N -c 'normal ihello' -c wq f\" /dev/null >/dev/null "
-               "</dev/null; cat f",
-               "hello");
+  expect_works(
+      "script -qec \"vim -u NONE -N -c 'normal ihello' -c wq f\" /dev/null >/dev/null "
+      "</dev/null; cat f",
+      "hello");
 }
 
 TEST_F(WorksTest, FileWatching) {
