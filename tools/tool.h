@@ -55,6 +55,7 @@ struct ToolContext {
   sandbox::AuditLog* audit = nullptr;  // Commands are recorded there; null: nowhere.
   // Asked before a command runs: the E_DENIED text, or empty when it may. May be empty itself.
   std::function<std::string(const std::string& command)> refusal = nullptr;
+  std::string test_command = "";  // What `test` runs; empty: it looks for one.
 };
 
 }  // namespace levin::tools
