@@ -133,6 +133,13 @@ struct EventBody {
     return Json{
         {"type", "warning"}, {"step", event.step}, {"message", utf8_sanitize(event.message)}};
   }
+  Json operator()(const Retried& event) const {
+    return Json{{"type", "retry"},
+                {"attempt", event.attempt},
+                {"attempts", event.attempts},
+                {"reason", utf8_sanitize(event.reason)},
+                {"temperature", event.temperature}};
+  }
   Json operator()(const RunCompleted& event) const {
     return Json{{"type", "run.completed"}, {"usage", usage_json(event.usage)}};
   }

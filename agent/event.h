@@ -93,6 +93,14 @@ struct Warning {
   std::string message;
 };
 
+// The request is begun anew, files, conversation and state as they were when it was made.
+struct Retried {
+  int attempt = 0;   // From 2.
+  int attempts = 0;  // At most.
+  std::string reason;
+  double temperature = 0;
+};
+
 // Totals of a run.
 struct Usage {
   int64_t reused = 0;
@@ -115,7 +123,7 @@ struct RunFailed {
 };
 
 using Event = std::variant<ThreadStarted, TurnStarted, ItemStarted, ItemUpdated, ItemCompleted,
-                           StepState, StateRefused, Warning, RunCompleted, RunFailed>;
+                           StepState, StateRefused, Warning, Retried, RunCompleted, RunFailed>;
 
 nlohmann::ordered_json to_json(const Event& event);
 

@@ -119,6 +119,14 @@ void HumanSink::show(const Warning& event) {
   out_ << '\n';
 }
 
+void HumanSink::show(const Retried& event) {
+  begin_block(Block::kLine);
+  styled(Style::kCyan,
+         fmt::format("↺ {}: attempt {} of at most {}, from the request, temperature {}",
+                     one_line(event.reason), event.attempt, event.attempts, event.temperature));
+  out_ << '\n';
+}
+
 void HumanSink::show(const RunCompleted& event) {
   begin_block(Block::kOutput);
   styled(Style::kGreen, "✓ done");

@@ -36,6 +36,8 @@ struct RunOptions {
   int top_k = 0;
   double min_p = 0;
   std::vector<std::string> stop_strings;
+  std::optional<int64_t> retries;  // Absent: the model's, where its own sampling is used.
+  bool test_after_edits = false;
   sandbox::Profile sandbox = sandbox::Profile::kWorkspace;
 };
 

@@ -57,6 +57,11 @@ void add_run_options(CLI::App* app, RunOptions& options) {
   app->add_option("--think-budget", options.think_tokens_max,
                   "Reasoning tokens per reply, then it is closed")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
+  app->add_option("--retries", options.retries,
+                  "Attempts after one with failing tests [the model's, with its own sampling]")
+      ->check(CLI::Range(int64_t{0}, int64_t{100}));
+  app->add_flag("--test-after-edits", options.test_after_edits,
+                "Run the tests after edits and tell the model");
   app->add_option("--seed", options.seed, "Seed of sampling [drawn]")->check(refuse_sign);
   app->add_option("--temperature", options.temperature, "0 is greedy [the model's]")
       ->check(real_range(0, 5));
