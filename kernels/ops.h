@@ -59,7 +59,7 @@ struct LightningArgs {
 };
 
 constexpr int64_t lightning_scratch_floats(int64_t head_dim) {
-  return kLightningBlock * kLightningBlock + 2 * kLightningBlock * head_dim;
+  return kLightningBlock * (kLightningBlock + 2 * head_dim + 1);
 }
 
 // Puts keys (rotated) and values of num_tokens tokens into their cache pages (kv_layout.h), rounded

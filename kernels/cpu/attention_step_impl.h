@@ -30,9 +30,7 @@ struct FloatFactors {
   using Pair = WidePair;
   static Pair pair(const float* at) { return {splat(at[0]), splat(at[1])}; }
   static Vec dot(Vec sum, const Pack& a, const Pair& b) {
-    sum += a.low * b.low;
-    sum += a.high * b.high;
-    return sum;
+    return fused_add(a.high, b.high, fused_add(a.low, b.low, sum));
   }
   static void query(const float* q, int64_t count, float* to) {
     for (int64_t c = 0; c < count; ++c) to[c] = q[c];
