@@ -22,7 +22,8 @@ class Mask {
  public:
   Mask(const Image& image, uint32_t wall, uint32_t floor)
       : width_(image.width), height_(image.height), bits_(image.pixels.size()) {
-    const int near = std::max(kSameColour, colour_distance(wall, floor) * 2 / 5);
+    // Smoothed lines have a colour of their own, which is tried too: marks must not pass for walls.
+    const int near = std::max(kSameColour, colour_distance(wall, floor) / 6);
     for (size_t i = 0; i < bits_.size(); ++i) bits_[i] = colour_distance(image.pixels[i], wall) < near;
   }
   int width() const { return width_; }
