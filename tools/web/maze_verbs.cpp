@@ -135,9 +135,9 @@ class Watch {
     }
     // A busy machine makes single callbacks late: the app is slow when several are.
     std::ranges::sort(longest_ms_, std::greater<>());
-    const size_t tenth = longest_ms_.size() / 10;
+    const size_t quarter = longest_ms_.size() / 4;
     const double task_max = step_.value("task_max_ms", 50.0);
-    if (!longest_ms_.empty() && longest_ms_[tenth] > task_max) {
+    if (!longest_ms_.empty() && longest_ms_[quarter] > task_max) {
       return "a callback holds up the page for more than " + std::to_string(static_cast<int>(task_max)) +
              " ms, again and again";
     }
