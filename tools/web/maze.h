@@ -16,6 +16,9 @@ struct VisitCount {
   int breadth_first_min = 0;  // Cells that breadth first search looks at, at least and at most.
   int breadth_first_max = 0;
   int too_far = -1;  // A visited cell that lies further away than the goal.
+  int skipped = 0;   // Cells that A* has to look at, whatever it guesses, and that were not visited.
+  int skipped_cell = -1;
+  int needed = 0;    // All such cells.
 };
 
 // A text that is returned is empty, or says what was expected and what was found.
@@ -40,6 +43,7 @@ class MazeApp {
   std::string reach_problem() const;
   std::string path_problem() const;
   VisitCount count_visits() const;
+  void count_needed(const std::vector<int>& steps, int shortest, VisitCount* count) const;
 
   const MazeGrid& grid() const { return grid_; }
   const Image& empty() const { return empty_; }

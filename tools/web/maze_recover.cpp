@@ -22,7 +22,8 @@ class Mask {
  public:
   Mask(const Image& image, uint32_t wall, uint32_t floor)
       : width_(image.width), height_(image.height), bits_(image.pixels.size()) {
-    const int near = std::max(kSameColour, colour_distance(wall, floor) * 2 / 5);
+    // Smoothed lines have a colour of their own, which is tried too: marks must not pass for walls.
+    const int near = std::max(kSameColour, colour_distance(wall, floor) / 6);
     for (size_t i = 0; i < bits_.size(); ++i) bits_[i] = colour_distance(image.pixels[i], wall) < near;
   }
   int width() const { return width_; }
@@ -114,14 +115,18 @@ std::vector<Span> wall_lines(const Mask& mask, bool turned, int thickness) {
 
 double middle(Span span) { return (span.begin + span.end) / 2.0; }
 
-// Fills in lines without a single wall and drops what is not on the raster; empty when there is none.
-std::vector<Span> regular(const std::vector<Span>& lines) {
-  if (lines.size() < 2) return {};
+// The commonest distance of neighbouring lines; 0 when there are none.
+double pitch_of(const std::vector<Span>& lines) {
   std::vector<double> gaps;
   for (size_t i = 1; i < lines.size(); ++i) gaps.push_back(middle(lines[i]) - middle(lines[i - 1]));
+  if (gaps.empty()) return 0;
   std::ranges::nth_element(gaps, gaps.begin() + static_cast<long>(gaps.size() / 2));
-  double pitch = gaps[gaps.size() / 2];
-  if (pitch < 4) return {};
+  return gaps[gaps.size() / 2];
+}
+
+// Fills in lines without a single wall; empty when the lines are on no raster of that pitch.
+std::vector<Span> regular(const std::vector<Span>& lines, double pitch) {
+  if (lines.size() < 2 || pitch < 4) return {};
   const double length = middle(lines.back()) - middle(lines.front());
   const int count = static_cast<int>(std::lround(length / pitch));
   if (count < kCellsMin || count > 400) return {};
@@ -258,8 +263,14 @@ std::optional<MazeGrid> recover_with(const Image& image, uint32_t wall, uint32_t
   const Mask mask(image, wall, floor);
   const int thickness = thickness_of(mask);
   if (thickness == 0) return std::nullopt;
-  const std::vector<Span> vertical = regular(wall_lines(mask, false, thickness));
-  const std::vector<Span> horizontal = regular(wall_lines(mask, true, thickness));
+  const std::vector<Span> upright = wall_lines(mask, false, thickness);
+  const std::vector<Span> level = wall_lines(mask, true, thickness);
+  // Cells are square more often than not: where long ways leave few lines in one direction, the other
+  // one tells the pitch.
+  std::vector<Span> vertical = regular(upright, pitch_of(upright));
+  if (vertical.empty()) vertical = regular(upright, pitch_of(level));
+  std::vector<Span> horizontal = regular(level, pitch_of(level));
+  if (horizontal.empty()) horizontal = regular(level, pitch_of(upright));
   if (vertical.empty() || horizontal.empty()) return std::nullopt;
   const int line = vertical[0].end - vertical[0].begin;
   const int room = vertical[1].begin - vertical[0].end;

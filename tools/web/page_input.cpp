@@ -7,7 +7,7 @@ namespace levin::tools::web {
 namespace {
 
 // A handler that takes longer hangs.
-constexpr auto kInputMax = std::chrono::seconds(6);
+constexpr auto kInputMax = std::chrono::seconds(12);
 
 struct NamedKey {
   std::string_view name;

@@ -26,7 +26,7 @@
   const squeeze = text => (text || '').replace(/\s+/g, ' ').trim();
 
   function visible(element) {
-    if (!element.isConnected || element.closest('[hidden],[aria-hidden=true],template,script,style')) {
+    if (!element.isConnected || element.closest('[hidden],template,script,style')) {
       return false;
     }
     const style = getComputedStyle(element);
@@ -233,7 +233,7 @@
   }
   function unnamed() {
     return CONTROLS.flatMap(role => Array.from(document.querySelectorAll(ROLES[role]))
-      .filter(each => visible(each) && !name(each))
+      .filter(each => visible(each) && !each.closest('[aria-hidden=true]') && !name(each))
       .map(each => each.outerHTML.slice(0, 80)));
   }
   // 32 x 16 characters: how far each part is from the commonest colour.

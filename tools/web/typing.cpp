@@ -14,6 +14,7 @@ constexpr const char* kRestart = R"({"role":"button","name":"restart|reset|again
 constexpr const char* kStart = R"({"role":"button","name":"^\\W*(start|begin|go)\\b"})";
 constexpr double kRefreshMs = 1300;  // A display that follows a clock of one second may be so late.
 constexpr double kRefreshStepMs = 100;
+constexpr size_t kBurst = 5;
 constexpr double kOverMs = 240'000;  // The longest test that is waited for.
 
 // The numbers that a typing test shows. Each is a number, a text ("NaN", "--") or null.
@@ -92,14 +93,21 @@ Result<std::string> TypingTest::input_look() {
   return look.get<std::string>();
 }
 
-// The gap comes before each key but the first.
+// One key every gap_ms, the first at once. Time passes for kBurst keys together, which saves half of
+// the round trips; the last key comes exactly when it is due.
 Result<void> TypingTest::keys(const std::string& text, double gap_ms) {
-  for (size_t i = 0; i < text.size();) {
+  double passed_ms = 0;
+  for (size_t i = 0, number = 0; i < text.size(); ++number) {
     size_t length = 1;
     while (i + length < text.size() && (static_cast<unsigned char>(text[i + length]) & 0xc0) == 0x80) {
       ++length;
     }
-    if (i > 0 && gap_ms > 0) TRY(page_.advance(gap_ms));
+    const double due_ms = gap_ms * static_cast<double>(number);
+    const bool is_last = i + length == text.size();
+    if (due_ms > passed_ms && (number % kBurst == 0 || is_last)) {
+      TRY(page_.advance(due_ms - passed_ms));
+      passed_ms = due_ms;
+    }
     TRY(page_.key(text.substr(i, length)));
     i += length;
   }
