@@ -90,6 +90,13 @@ struct RewindOptions {
   bool force = false;
 };
 
+struct MapOptions {
+  std::string workspace = ".";
+  std::vector<std::string> focus;
+  size_t tokens_max = 1000;
+  bool json = false;
+};
+
 struct ToolOptions {
   std::string name;
   std::string workspace = ".";

@@ -229,6 +229,21 @@ void add_web_check(CLI::App& parent, WebCheckCommand& options, Action& action,
   app->callback([&] { action = [&] { return command_web_check(options, interrupted); }; });
 }
 
+void add_map(CLI::App& parent, MapOptions& options, Action& action,
+             const std::atomic<bool>& interrupted) {
+  CLI::App* app = parent.add_subcommand(
+      "map", "What a repository defines, most needed files first, within a number of tokens");
+  app->add_option("--workspace", options.workspace, "The repository's folder")
+      ->capture_default_str();
+  app->add_option("--focus", options.focus, "File or folder to draw the map from (may be repeated)")
+      ->allow_extra_args(false);
+  app->add_option("--tokens", options.tokens_max, "Tokens at most, estimated")
+      ->check(CLI::Range(size_t{50}, size_t{100'000}))
+      ->capture_default_str();
+  app->add_flag("--json", options.json, "As JSON");
+  app->callback([&] { action = [&] { return command_map(options, interrupted); }; });
+}
+
 // Of the commands that go back in a session, or look back.
 struct SessionOptions {
   RewindOptions rewind;
@@ -330,6 +345,7 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   ToolOptions tool;
   RandomOptions random;
   BenchOptions bench;
+  MapOptions map;
   SessionOptions sessions;
   WebCheckCommand web_check;
   WebappCommand webapp;
@@ -349,6 +365,7 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   SandboxOptions box;
   add_sandbox(app, box, action, interrupted);
   add_web_check(app, web_check, action, interrupted);
+  add_map(app, map, action, interrupted);
   add_debug(app, debug, action);
   app.add_subcommand("doctor",
                      "What this machine offers, with the reason where something is missing")
