@@ -62,8 +62,8 @@ struct LayerWeights {
 struct Weights {
   MatrixView embedding;  // [V, H]
   std::vector<LayerWeights> layers;
-  std::vector<float> final_norm;  // [H]
-  MatrixView lm_head;             // [V, H]
+  std::vector<float> final_norm;               // [H]
+  MatrixView lm_head;                          // [V, H]
   std::deque<std::vector<float>> dequantised;  // Behind views of quantised tensors.
 };
 
@@ -76,9 +76,9 @@ struct Model {
   std::string fingerprint;          // Of config and weights: whose states may be loaded.
 };
 
-// Reads config.json and the safetensors of a folder, or a GGUF file (`path` ends in .gguf), and checks
-// that each tensor is there with the shape that the config implies. Errors: kNotFound, kCorrupt, kUnsupported; the message names the
-// tensor, what was expected and what was found.
+// Reads config.json and the safetensors of a folder, or a GGUF file (`path` ends in .gguf), and
+// checks that each tensor is there with the shape that the config implies. Errors: kNotFound,
+// kCorrupt, kUnsupported; the message names the tensor, what was expected and what was found.
 Result<std::unique_ptr<Model>> load_model(const std::string& path);
 
 }  // namespace levin::engine
