@@ -46,15 +46,13 @@ void add_states(const engine::Model& model, const engine::Session& session,
 }
 
 Result<void> compute_run(const engine::Model& model, kernels::Device& device, const json& run,
-                         int64_t chunk_tokens, engine::SafeTensorsWriter* writer) {
+                         engine::SessionOptions options, engine::SafeTensorsWriter* writer) {
   if (!run.is_object() || !run.contains("name") || !run["name"].is_string()) {
     return Error(ErrorCode::kInvalidArgument, "a run without a name: " + run.dump().substr(0, 60));
   }
   const std::string name = run["name"];
   TRY_ASSIGN(const std::vector<TokenId> prefill, read_ids(run, name, "prefill"));
   TRY_ASSIGN(const std::vector<TokenId> decode, read_ids(run, name, "decode"));
-  engine::SessionOptions options;
-  options.prefill_chunk_tokens = chunk_tokens;
   // Whatever the model was trained for, the input decides how long it is.
   options.context_tokens_max = static_cast<int64_t>(prefill.size() + decode.size()) + 1;
   TRY_ASSIGN(engine::Session session, engine::Session::open(model, device, options));
@@ -77,10 +75,17 @@ Result<void> compute_run(const engine::Model& model, kernels::Device& device, co
 Result<void> run_command(const LogitsOptions& options) {
   TRY_ASSIGN(const kernels::CpuOptions cpu, cpu_options(options.num_threads, options.isa));
   TRY_ASSIGN(std::unique_ptr<kernels::Device> device, kernels::make_cpu_device(cpu));
-  TRY_ASSIGN(std::unique_ptr<engine::Model> model, engine::load_model(options.model));
+  TRY_ASSIGN(const ComputeOptions compute, compute_options(options.precision, options.kv));
+  engine::LoadOptions load;
+  load.precision = compute.precision;
+  load.parallel = &device->parallel();
+  TRY_ASSIGN(std::unique_ptr<engine::Model> model, engine::load_model(options.model, load));
   TRY_ASSIGN(const std::string input, read_file(options.input));
+  engine::SessionOptions session;
+  session.prefill_chunk_tokens = options.chunk_tokens;
+  session.kv_dtype = compute.kv_dtype;
   engine::SafeTensorsWriter writer;
-  Result<void> computed = compute_logits(*model, *device, input, options.chunk_tokens, &writer);
+  Result<void> computed = compute_logits(*model, *device, input, session, &writer);
   if (!computed) return std::move(computed).error().context(options.input);
   return writer.write(options.output);
 }
@@ -88,13 +93,13 @@ Result<void> run_command(const LogitsOptions& options) {
 }  // namespace
 
 Result<void> compute_logits(const engine::Model& model, kernels::Device& device,
-                            const std::string& input_text, int64_t chunk_tokens,
+                            const std::string& input_text, const engine::SessionOptions& options,
                             engine::SafeTensorsWriter* writer) {
   const json input = json::parse(input_text, nullptr, /*allow_exceptions=*/false);
   if (!input.is_object() || !input.contains("runs") || !input["runs"].is_array()) {
     return Error(ErrorCode::kInvalidArgument, "expected a JSON object with a list \"runs\"");
   }
-  for (const json& run : input["runs"]) TRY(compute_run(model, device, run, chunk_tokens, writer));
+  for (const json& run : input["runs"]) TRY(compute_run(model, device, run, options, writer));
   return {};
 }
 

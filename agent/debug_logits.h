@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "engine/model.h"
+#include "engine/session.h"
 #include "engine/safetensors.h"
 #include "kernels/device.h"
 
@@ -13,10 +14,10 @@ namespace levin::agent {
 
 // `input_text` is {"runs": [{"name", "prefill": [ids], "decode": [ids]}]}. For each run R the
 // writer gets R.prefill_logits [n, V], R.decode_logits [T, V], R.state_prefill.layer{i} and
-// R.state_decode.layer{i} [h, d, d]. Prefill goes in chunks of `chunk_tokens`. Errors:
+// R.state_decode.layer{i} [h, d, d]. `options` says how (chunks, KV type). Errors:
 // kInvalidArgument naming the run and key; those of the session.
 Result<void> compute_logits(const engine::Model& model, kernels::Device& device,
-                            const std::string& input_text, int64_t chunk_tokens,
+                            const std::string& input_text, const engine::SessionOptions& options,
                             engine::SafeTensorsWriter* writer);
 
 }  // namespace levin::agent

@@ -15,7 +15,8 @@ class EngineModel final : public ModelClient {
  public:
   // `engine` outlives the model. Errors: those of Engine::open_session().
   static Result<std::unique_ptr<EngineModel>> create(engine::Engine& engine,
-                                                     std::string description);
+                                                     std::string description,
+                                                     const engine::SessionOptions& options);
 
   const engine::Tokenizer& tokenizer() const override { return engine_.tokenizer(); }
   const std::vector<engine::TokenId>& token_log() const override { return session_.token_log(); }

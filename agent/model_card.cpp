@@ -81,6 +81,12 @@ Result<ModelCard> parse_model_card(const std::string& json_text, const std::stri
       {"name", {"a text", text(&card.name)}},
       {"profile", {"a text", text(&card.profile)}},
       {"notes", {"a text", text(&card.notes)}},
+      {"precision",
+       {"\"exact\" or \"native\"",
+        [&](const json& value) {
+          if (value.is_string()) card.precision = value.get<std::string>();
+          return value == "exact" || value == "native";
+        }}},
       {"license", {"a text", text(&ignored)}},
       {"trained", {"a text", text(&ignored)}},
       {"sampling",

@@ -14,6 +14,7 @@ struct ModelCard {
   std::string name;              // Empty: no levin.json.
   std::string profile = "core";  // Folder in prompts/.
   std::string notes;             // One line for the user.
+  std::string precision;         // "exact" or "native"; empty: the model does not say.
   double temperature = 1.0;      // The published setting of MiniMax-M1.
   double top_p = 0.95;
   double retry_temperature = 1.0;  // For attempts after a failed one.

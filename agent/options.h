@@ -15,6 +15,8 @@ struct ModelOptions {
   std::string chat_template;  // Of a GGUF file whose own is not known: m1, text-01 or vllm.
   int num_threads = 0;        // 0: one per core.
   std::string isa;            // "", reference, baseline, avx2, avx512
+  std::string precision;      // "", exact, native
+  std::string kv;             // "", f32, bf16
   int script_chunk_tokens = 1;
   int script_pace_ms = 0;
   size_t script_first_reply = 0;  // Set by a continued run.
@@ -45,6 +47,8 @@ struct LogitsOptions {
   int64_t chunk_tokens = 256;
   int num_threads = 0;
   std::string isa;
+  std::string precision = "exact";
+  std::string kv;
 };
 
 struct WebCheckCommand {

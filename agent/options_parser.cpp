@@ -70,6 +70,11 @@ void add_run_options(CLI::App* app, RunOptions& options) {
       ->allow_extra_args(false);
   app->add_option("--threads", options.model.num_threads, "CPU threads [one per core]")
       ->check(CLI::Range(1, 1024));
+  app->add_option("--precision", options.model.precision,
+                  "exact (float32 activations and KV) or native [the model's levin.json, else native]")
+      ->check(CLI::IsMember({"exact", "native"}));
+  app->add_option("--kv", options.model.kv, "Type of cached keys and values [by precision]")
+      ->check(CLI::IsMember({"f32", "bf16"}));
   app->add_option("--isa", options.model.isa,
                   "reference, baseline, avx2 or avx512 [the best here]");
   app->add_option("--script-chunk", options.model.script_chunk_tokens, "script: tokens at once")
@@ -198,6 +203,10 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
       ->capture_default_str();
   logits->add_option("--threads", options.logits.num_threads, "CPU threads")
       ->check(CLI::Range(1, 1024));
+  logits->add_option("--precision", options.logits.precision, "exact or native")
+      ->check(CLI::IsMember({"exact", "native"}));
+  logits->add_option("--kv", options.logits.kv, "f32 or bf16 [by precision]")
+      ->check(CLI::IsMember({"f32", "bf16"}));
   logits->add_option("--isa", options.logits.isa, "reference, baseline, avx2 or avx512");
   logits->callback([&] { action = [&] { return command_debug_logits(options.logits); }; });
 

@@ -60,9 +60,17 @@ Result<void> open_folder(const ModelOptions& options, const std::string& folder,
   engine_options.model_folder = folder;
   engine_options.chat_template = options.chat_template;
   TRY_ASSIGN(engine_options.cpu, cpu_options(options.num_threads, options.isa));
+  TRY_ASSIGN(const ModelCard card, load_model_card(folder));
+  TRY_ASSIGN(
+      const ComputeOptions compute,
+      compute_options(options.precision.empty() ? card.precision : options.precision, options.kv));
+  engine_options.precision = compute.precision;
+  engine::SessionOptions session;
+  session.kv_dtype = compute.kv_dtype;
   TRY_ASSIGN(opened->engine, engine::Engine::open(engine_options));
   opened->state_key = opened->engine->model().fingerprint;
-  TRY_ASSIGN(opened->client, EngineModel::create(*opened->engine, opened->engine->device().name()));
+  TRY_ASSIGN(opened->client,
+             EngineModel::create(*opened->engine, opened->engine->device().name(), session));
   return {};
 }
 
@@ -81,6 +89,22 @@ Result<kernels::CpuOptions> cpu_options(int num_threads, const std::string& isa)
   }
   return Error(ErrorCode::kInvalidArgument,
                "--isa " + isa + ": expected reference, baseline, avx2 or avx512");
+}
+
+Result<ComputeOptions> compute_options(const std::string& precision, const std::string& kv) {
+  if (!precision.empty() && precision != "exact" && precision != "native") {
+    return Error(ErrorCode::kInvalidArgument,
+                 "--precision " + precision + ": expected exact or native");
+  }
+  if (!kv.empty() && kv != "f32" && kv != "bf16") {
+    return Error(ErrorCode::kInvalidArgument, "--kv " + kv + ": expected f32 or bf16");
+  }
+  ComputeOptions options;
+  const bool is_exact = precision == "exact";
+  options.precision = is_exact ? engine::Precision::kExact : engine::Precision::kNative;
+  const bool is_wide = kv.empty() ? is_exact : kv == "f32";
+  options.kv_dtype = is_wide ? kernels::DType::kF32 : kernels::DType::kBF16;
+  return options;
 }
 
 Result<OpenedModel> open_model(const ModelOptions& options) {

@@ -20,6 +20,14 @@ namespace levin::agent {
 // Errors: kInvalidArgument for an unknown instruction set, naming those known.
 Result<kernels::CpuOptions> cpu_options(int num_threads, const std::string& isa);
 
+// How a model is computed: what the user asked for, else what its card says, else native.
+struct ComputeOptions {
+  engine::Precision precision = engine::Precision::kExact;
+  kernels::DType kv_dtype = kernels::DType::kF32;
+};
+// Errors: kInvalidArgument naming the option, what was expected and what was found.
+Result<ComputeOptions> compute_options(const std::string& precision, const std::string& kv);
+
 constexpr const char* kEmbeddedModel = "levin-tiny";
 
 // A model ready to talk, with what it needs to live.

@@ -18,7 +18,10 @@ Result<Tokenizer> open_tokenizer(const std::string& model, const std::string& ch
 
 Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options) {
   TRY_ASSIGN(std::unique_ptr<kernels::Device> device, kernels::make_cpu_device(options.cpu));
-  TRY_ASSIGN(std::unique_ptr<Model> model, load_model(options.model_folder));
+  LoadOptions load;
+  load.precision = options.precision;
+  load.parallel = &device->parallel();
+  TRY_ASSIGN(std::unique_ptr<Model> model, load_model(options.model_folder, load));
   TRY_ASSIGN(Tokenizer tokenizer, open_tokenizer(options.model_folder, options.chat_template));
   if (tokenizer.vocab_size() > model->config.vocab_size) {
     return Error(

@@ -18,6 +18,7 @@ struct EngineOptions {
   std::string model_folder;   // Or a GGUF file.
   std::string chat_template;  // "": as the GGUF file's own is recognised; else m1, text-01 or vllm.
   kernels::CpuOptions cpu;
+  Precision precision = Precision::kExact;
 };
 
 // The tokenizer of a model folder, or of a GGUF file whose chat template is known or named.

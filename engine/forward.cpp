@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "engine/layers/layers.h"
+#include "engine/layers/linear.h"
 
 namespace levin::engine {
 namespace {
@@ -49,12 +50,17 @@ int64_t attention_scratch(const ModelConfig& config, int num_workers) {
 
 }  // namespace
 
-Result<ForwardBuffers> ForwardBuffers::create(const ModelConfig& config, kernels::Device& device,
+Result<ForwardBuffers> ForwardBuffers::create(const Model& model, kernels::Device& device,
                                               int64_t tokens_max) {
+  const ModelConfig& config = model.config;
   ForwardBuffers b;
   b.tokens_max = tokens_max;
   const int64_t n = tokens_max;
   const int64_t wide = config.attention_size();
+  const int64_t slots = n * config.num_experts_per_token;
+  // Rounded inputs: [n, H], [n, h d] and [slots, I].
+  const int64_t rounded =
+      std::max(n * std::max(config.hidden_size, wide), slots * config.intermediate_size);
   const struct {
     kernels::DeviceBuffer* buffer;
     int64_t floats;
@@ -69,17 +75,23 @@ Result<ForwardBuffers> ForwardBuffers::create(const ModelConfig& config, kernels
       {&b.router, n * config.num_experts},
       {&b.route_weights, n * config.num_experts_per_token},
       {&b.expert_in, n * config.hidden_size},
-      {&b.expert_gate, n * config.intermediate_size},
-      {&b.expert_up, n * config.intermediate_size},
-      {&b.expert_out, n * config.hidden_size},
+      {&b.expert_gate, slots * config.intermediate_size},
+      {&b.expert_up, slots * config.intermediate_size},
+      {&b.expert_out, slots * config.hidden_size},
       {&b.shared_gate, n},
+      {&b.int8_rows, model.weights.has_int8_tiles ? rounded / 2 : 0},
+      {&b.bf16_rows, model.weights.has_bf16_tiles ? rounded / 2 : 0},
   };
   for (const auto& [buffer, floats] : sizes) {
+    if (floats == 0) continue;
     TRY_ASSIGN(*buffer, kernels::DeviceBuffer::create(device, static_cast<size_t>(floats)));
   }
-  b.route_ids.resize(static_cast<size_t>(n * config.num_experts_per_token));
-  b.expert_rows.resize(static_cast<size_t>(n));
-  b.expert_weights.resize(static_cast<size_t>(n));
+  b.route_ids.resize(static_cast<size_t>(slots));
+  b.expert_first.resize(static_cast<size_t>(config.num_experts + 1));
+  b.expert_next.resize(b.expert_first.size());
+  b.pair_slot.resize(static_cast<size_t>(slots));
+  b.slot_token.resize(static_cast<size_t>(slots));
+  b.jobs.reserve(static_cast<size_t>(2 * config.num_experts));
   return b;
 }
 
@@ -111,8 +123,8 @@ Result<void> forward(const ForwardContext& context, std::span<const TokenId> tok
                config.hidden_size, buffers.normed.data());
   context.emit("final_norm", -1, buffers.normed.data(), n, config.hidden_size);
   const int64_t first = rows == LogitRows::kLast ? n - 1 : 0;
-  ops.matmul(parallel, weights.lm_head, buffers.normed.data() + first * config.hidden_size,
-             n - first, logits);
+  const Projection projection[] = {{&weights.lm_head, logits}};
+  project(context, buffers.normed.data() + first * config.hidden_size, n - first, projection);
   return {};
 }
 

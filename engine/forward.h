@@ -30,15 +30,27 @@ struct ForwardBuffers {
   kernels::DeviceBuffer router;         // [n, E]
   kernels::DeviceBuffer route_weights;  // [n, k]
   kernels::DeviceBuffer expert_in;      // [n, H]
-  kernels::DeviceBuffer expert_gate;    // [n, I]
-  kernels::DeviceBuffer expert_up;      // [n, I]
-  kernels::DeviceBuffer expert_out;     // [n, H]
+  kernels::DeviceBuffer expert_gate;    // [n k, I]
+  kernels::DeviceBuffer expert_up;      // [n k, I]
+  kernels::DeviceBuffer expert_out;     // [n k, H]
   kernels::DeviceBuffer shared_gate;    // [n]
   std::vector<int32_t> route_ids;       // [n, k]
-  std::vector<int32_t> expert_rows;     // [n]
-  std::vector<float> expert_weights;    // [n]
+  // The pairs (token, rank) sorted by expert: slots expert_first[e] .. expert_first[e + 1] are e's.
+  std::vector<int32_t> expert_first;   // [E + 1]
+  std::vector<int32_t> expert_next;    // [E + 1], while sorting
+  std::vector<int32_t> pair_slot;      // [n, k]
+  std::vector<int32_t> slot_token;     // [n k]
+  std::vector<kernels::TileJob> jobs;  // Capacity for all experts.
+  // One op's input, rounded for tiled weights; empty where the model has none of that kind.
+  kernels::DeviceBuffer int8_rows;  // QuantGroup of 16 floats: [n k, widest / 32]
+  kernels::DeviceBuffer bf16_rows;  // uint16: [n k, widest]
 
-  static Result<ForwardBuffers> create(const ModelConfig& config, kernels::Device& device,
+  kernels::QuantGroup* groups() const {
+    return reinterpret_cast<kernels::QuantGroup*>(int8_rows.data());
+  }
+  uint16_t* bf16() const { return reinterpret_cast<uint16_t*>(bf16_rows.data()); }
+
+  static Result<ForwardBuffers> create(const Model& model, kernels::Device& device,
                                        int64_t tokens_max);
 };
 

@@ -12,6 +12,7 @@
 
 #include "engine/config.h"
 #include "engine/tensor_files.h"
+#include "engine/weight_packer.h"
 #include "kernels/device.h"
 #include "kernels/tensor_view.h"
 
@@ -58,13 +59,17 @@ struct LayerWeights {
   MoeWeights moe;
 };
 
-// Views of the mapped checkpoint in their stored dtype; only norms are copied, widened to float32.
+// Views of the mapped checkpoint in their stored dtype, or of tiles packed from it; norms are
+// copied, widened to float32.
 struct Weights {
   MatrixView embedding;  // [V, H]
   std::vector<LayerWeights> layers;
-  std::vector<float> final_norm;               // [H]
-  MatrixView lm_head;                          // [V, H]
+  std::vector<float> final_norm;  // [H]
+  MatrixView lm_head;             // [V, H]
+  bool has_int8_tiles = false;    // Which rounded activations its matrices read.
+  bool has_bf16_tiles = false;
   std::deque<std::vector<float>> dequantised;  // Behind views of quantised tensors.
+  WeightArena packed;                          // Behind views of tiles.
 };
 
 // A loaded checkpoint. Const after load; may be shared by any number of sessions.
@@ -76,9 +81,19 @@ struct Model {
   std::string fingerprint;          // Of config and weights: whose states may be loaded.
 };
 
+enum class Precision {
+  kExact,   // Weights as the file has them, float32 activations.
+  kNative,  // bfloat16 and quantised matrices as tiles, activations rounded to bfloat16 or int8.
+};
+
+struct LoadOptions {
+  Precision precision = Precision::kExact;
+  const kernels::Parallel* parallel = nullptr;  // Packs tiles; null: the calling thread alone.
+};
+
 // Reads config.json and the safetensors of a folder, or a GGUF file (`path` ends in .gguf), and
 // checks that each tensor is there with the shape that the config implies. Errors: kNotFound,
 // kCorrupt, kUnsupported; the message names the tensor, what was expected and what was found.
-Result<std::unique_ptr<Model>> load_model(const std::string& path);
+Result<std::unique_ptr<Model>> load_model(const std::string& path, const LoadOptions& options = {});
 
 }  // namespace levin::engine

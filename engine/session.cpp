@@ -19,7 +19,7 @@ Result<Session> Session::open(const Model& model, kernels::Device& device,
   }
   TRY_ASSIGN(session.state_, State::create(model.config, device, options.kv_dtype));
   TRY_ASSIGN(session.buffers_,
-             ForwardBuffers::create(model.config, device, options.prefill_chunk_tokens));
+             ForwardBuffers::create(model, device, options.prefill_chunk_tokens));
   session.logits_.resize(static_cast<size_t>(model.config.vocab_size));
   return session;
 }

@@ -11,6 +11,7 @@
 #include "engine/model.h"
 #include "engine/safetensors.h"
 #include "kernels/quant_blocks.h"
+#include "kernels/tile_packing.h"
 
 namespace levin::engine {
 namespace {
@@ -20,11 +21,28 @@ using kernels::DType;
 // Looks tensors up by name and keeps the first problem, so that the name map below reads as a list.
 class TensorSource {
  public:
-  TensorSource(const TensorFiles& files, Weights* owner) : files_(files), owner_(owner) {}
+  // packer: null where weights are read as the file has them.
+  TensorSource(const TensorFiles& files, Weights* owner, WeightPacker* packer)
+      : files_(files), owner_(owner), packer_(packer) {}
 
   bool has(const std::string& name) const { return files_.find(name) != nullptr; }
 
+  // A matrix of the bulk of the model: as tiles where the precision and its type allow.
   MatrixView matrix(const std::string& name, int64_t rows, int64_t cols) {
+    const std::string* tiles = tile_value(name);
+    if (tiles != nullptr) return tiled(name, *tiles, rows, cols);
+    if (packer_ == nullptr) return plain(name, rows, cols);
+    const TensorInfo* info = get(name, {rows, cols});
+    if (info == nullptr) return {};
+    const MatrixView packed = keep(packer_->add(*info, rows, cols));
+    return packed.data != nullptr || error_ ? packed : plain(name, rows, cols);
+  }
+
+  // A matrix whose inputs are never rounded (embedding, router, lm_head), unless the file has
+  // tiles.
+  MatrixView plain(const std::string& name, int64_t rows, int64_t cols) {
+    const std::string* tiles = tile_value(name);
+    if (tiles != nullptr) return tiled(name, *tiles, rows, cols);
     const TensorInfo* info = get(name, {rows, cols});
     if (info == nullptr) return {};
     MatrixView view;
@@ -49,6 +67,50 @@ class TensorSource {
   }
 
  private:
+  const std::string* tile_value(const std::string& name) const {
+    const auto entry = files_.metadata().find(kTileKeyPrefix + name);
+    return entry == files_.metadata().end() ? nullptr : &entry->second;
+  }
+
+  // What `result` holds; an error is kept as the first problem.
+  MatrixView keep(Result<MatrixView> result) {
+    if (!result) {
+      error_ = std::move(result).error();
+      return {};
+    }
+    (result->dtype == DType::kTileBF16 ? owner_->has_bf16_tiles : owner_->has_int8_tiles) |=
+        kernels::is_tiled(result->dtype);
+    return *result;
+  }
+
+  MatrixView tiled(const std::string& name, const std::string& value, int64_t rows, int64_t cols) {
+    if (error_) return {};
+    Result<MatrixView> shape = parse_tile_value(value);
+    if (!shape) {
+      error_ = std::move(shape).error().context(fmt::format("tensor '{}'", name));
+      return {};
+    }
+    if (shape->rows != rows || shape->cols != cols) {
+      error_ = Error(ErrorCode::kCorrupt,
+                     fmt::format("tensor '{}' is [{}, {}] in tiles, config implies [{}, {}]", name,
+                                 shape->rows, shape->cols, rows, cols));
+      return {};
+    }
+    const auto panel = static_cast<int64_t>(kernels::panel_bytes(shape->dtype, cols));
+    const TensorInfo* info = get(name, {kernels::num_panels(rows), panel});
+    if (info == nullptr) return {};
+    if (packer_ != nullptr) return keep(packer_->add_tiles(*info, *shape));
+    shape->data = info->data.data();
+    std::vector<float>& copy = owner_->dequantised.emplace_back();
+    copy.reserve(static_cast<size_t>(rows * cols));
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t col = 0; col < cols; ++col) {
+        copy.push_back(kernels::weight_at(*shape, row, col));
+      }
+    }
+    return {copy.data(), DType::kF32, rows, cols};
+  }
+
   static std::optional<kernels::BlockType> block_type_of(const TensorInfo& info) {
     if (info.dtype == "Q4_0") return kernels::BlockType::kQ4_0;
     if (info.dtype == "Q8_0") return kernels::BlockType::kQ8_0;
@@ -115,7 +177,8 @@ class TensorSource {
       return nullptr;
     }
     const bool is_plain = info->dtype == "F32" || info->dtype == "F16" || info->dtype == "BF16";
-    if (!is_plain && (shape.size() < 2 || !block_type_of(*info))) {
+    const bool is_tile = tile_value(name) != nullptr && info->dtype == "U8";
+    if (!is_plain && !is_tile && (shape.size() < 2 || !block_type_of(*info))) {
       error_ =
           Error(ErrorCode::kUnsupported,
                 fmt::format("tensor '{}' is {}, expected F32, F16 or BF16", name, info->dtype));
@@ -126,6 +189,7 @@ class TensorSource {
 
   const TensorFiles& files_;
   Weights* owner_;
+  WeightPacker* packer_;
   std::optional<Error> error_;
 };
 
@@ -168,7 +232,7 @@ void load_moe(TensorSource& source, const ModelConfig& config, const std::string
               MoeWeights* weights) {
   const int64_t hidden = config.hidden_size;
   const std::string name = prefix + "block_sparse_moe.";
-  weights->router = source.matrix(name + "gate.weight", config.num_experts, hidden);
+  weights->router = source.plain(name + "gate.weight", config.num_experts, hidden);
   for (int64_t e = 0; e < config.num_experts && source.result(); ++e) {
     const std::string expert = fmt::format("{}experts.{}.", name, e);
     weights->experts.push_back(load_mlp(source, expert + "w1.weight", expert + "w3.weight",
@@ -181,14 +245,15 @@ void load_moe(TensorSource& source, const ModelConfig& config, const std::string
   const std::string shared = prefix + "shared_mlp.";
   weights->shared = load_mlp(source, shared + "gate_proj.weight", shared + "up_proj.weight",
                              shared + "down_proj.weight", config.intermediate_size, hidden);
-  weights->shared_gate = source.matrix(prefix + "coefficient.weight", 1, hidden);
+  weights->shared_gate = source.plain(prefix + "coefficient.weight", 1, hidden);
 }
 
-Result<Weights> load_weights(const TensorFiles& files, const ModelConfig& config) {
+Result<Weights> load_weights(const TensorFiles& files, const ModelConfig& config,
+                             WeightPacker* packer) {
   Weights weights;
-  TensorSource source(files, &weights);
+  TensorSource source(files, &weights, packer);
   weights.embedding =
-      source.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
+      source.plain("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
   // Stops at the first problem: a wrong config may claim millions of experts that no file holds.
   for (int64_t layer = 0; layer < config.num_layers && source.result(); ++layer) {
     const std::string prefix = fmt::format("model.layers.{}.", layer);
@@ -202,8 +267,8 @@ Result<Weights> load_weights(const TensorFiles& files, const ModelConfig& config
   }
   weights.final_norm = source.vector("model.norm.weight", config.hidden_size);
   const bool tied = config.tie_word_embeddings && !source.has("lm_head.weight");
-  weights.lm_head = source.matrix(tied ? "model.embed_tokens.weight" : "lm_head.weight",
-                                  config.vocab_size, config.hidden_size);
+  weights.lm_head = source.plain(tied ? "model.embed_tokens.weight" : "lm_head.weight",
+                                 config.vocab_size, config.hidden_size);
   TRY(source.result());
   return weights;
 }
@@ -248,13 +313,17 @@ Result<std::string> open_files(const std::string& path, Model* model) {
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> load_model(const std::string& path) {
+Result<std::unique_ptr<Model>> load_model(const std::string& path, const LoadOptions& options) {
   auto model = std::make_unique<Model>();
   TRY_ASSIGN(const std::string config_text, open_files(path, model.get()));
   model->fingerprint = fingerprint_of(config_text, model->files);
-  Result<Weights> weights = load_weights(model->files, model->config);
+  WeightPacker packer;
+  const bool packs = options.precision == Precision::kNative;
+  Result<Weights> weights = load_weights(model->files, model->config, packs ? &packer : nullptr);
   if (!weights) return std::move(weights).error().context("loading the model in " + path);
   model->weights = *std::move(weights);
+  packer.run(options.parallel != nullptr ? *options.parallel : kernels::on_this_thread());
+  model->weights.packed = packer.take_arena();
   const ModelConfig& config = model->config;
   for (int64_t c = 0; c < config.rotary_dim / 2; ++c) {
     const float exponent = static_cast<float>(2 * c) / static_cast<float>(config.rotary_dim);

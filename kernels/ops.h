@@ -20,6 +20,9 @@ struct Parallel {
   int num_workers = 1;
 };
 
+// Everything on the calling thread.
+const Parallel& on_this_thread();
+
 // Rotates dims 0..rotary_dim-1 of every head; half-split pairing: dim c goes with c + rotary_dim/2.
 struct RotaryArgs {
   float* x;                   // [num_tokens, num_heads, head_dim], in place
@@ -175,9 +178,9 @@ struct Ops {
   // out[i] = x[rows[i]], both with `width` columns.
   void (*gather_rows)(const Parallel&, const float* x, const int32_t* rows, int64_t n,
                       int64_t width, float* out);
-  // out[rows[i]] += weights[i] * x[i]; the rows are all different.
-  void (*scatter_add_rows)(const Parallel&, const float* x, const int32_t* rows,
-                           const float* weights, int64_t n, int64_t width, float* out);
+  // out[t] = sum over r < top_k of weights[t * top_k + r] * x[slots[t * top_k + r]], in that order.
+  void (*combine_rows)(const Parallel&, const float* x, const int32_t* slots, const float* weights,
+                       int64_t n, int64_t top_k, int64_t width, float* out);
   // Shared expert: moe[t] = (1 - c) * moe[t] + c * shared[t], c = sigmoid(gate[t]).
   void (*mix_shared)(const Parallel&, float* moe, const float* shared, const float* gate, int64_t n,
                      int64_t width);

@@ -218,11 +218,23 @@ class Reindenter {
   }
 
  private:
+  // The column where an indentation ends, as terminals show tabs.
+  static size_t column_of(std::string_view indent) {
+    constexpr size_t kTabColumns = 8;
+    size_t column = 0;
+    for (const char c : indent) {
+      column = c == '\t' ? column - column % kTabColumns + kTabColumns : column + 1;
+    }
+    return column;
+  }
+
   // Deeper for the model must be deeper in the file.
   bool keeps_order() const {
     for (const auto& [from, to] : pairs_) {
       for (const auto& [other_from, other_to] : pairs_) {
-        if (from.size() < other_from.size() && to.size() >= other_to.size()) return false;
+        if (column_of(from) < column_of(other_from) && column_of(to) >= column_of(other_to)) {
+          return false;
+        }
       }
     }
     return true;

@@ -2,83 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 
 #include "base/utf8.h"
 #include "tools/edit_lines.h"
+#include "tools/edit_uniform.h"
 #include "tools/text_lines.h"
 
 namespace levin::tools {
 namespace {
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-// A text made uniform, with the bytes that each of its bytes stands for.
-struct MappedText {
-  std::string text;
-  std::vector<size_t> begin;
-  std::vector<size_t> end;
-
-  void push(char c, size_t from, size_t to) {
-    text.push_back(c);
-    begin.push_back(from);
-    end.push_back(to);
-  }
-  void pop_blanks() {
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) {
-      text.pop_back();
-      begin.pop_back();
-      end.pop_back();
-    }
-  }
-};
-
-struct Uniform {
-  bool trim_lines = false;  // Without blanks at line ends.
-  bool fold = false;        // Quotes, dashes and spaces of one kind.
-};
-
-// The ASCII character that an odd one stands for; 0 when it is not odd.
-char folded(std::string_view character) {
-  if (character == "\u2018" || character == "\u2019" || character == "\u201B") return '\'';
-  if (character == "\u201C" || character == "\u201D" || character == "\u201E") return '"';
-  if (character == "\u2212") return '-';
-  if (character == "\u00A0" || character == "\u202F" || character == "\u205F" ||
-      character == "\u3000") {
-    return ' ';
-  }
-  if (character.size() != 3 || !character.starts_with("\xE2\x80")) return 0;
-  const auto last = static_cast<unsigned char>(character[2]);
-  if (last >= 0x80 && last <= 0x8A) return ' ';  // U+2000 .. U+200A
-  if (last >= 0x90 && last <= 0x95) return '-';  // U+2010 .. U+2015
-  return 0;
-}
-
-MappedText make_uniform(std::string_view bytes, Uniform how) {
-  MappedText out;
-  size_t at = bytes.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
-  while (at < bytes.size()) {
-    size_t size = 1;
-    char c = bytes[at];
-    if (c == '\r' && bytes.substr(at + 1).starts_with('\n')) {
-      c = '\n';
-      size = 2;
-    } else if (how.fold && static_cast<unsigned char>(c) >= 0x80) {
-      const int character = utf8_character_size(bytes.substr(at));
-      const char plain =
-          character > 0 ? folded(bytes.substr(at, static_cast<size_t>(character))) : '\0';
-      if (plain != 0) {
-        c = plain;
-        size = static_cast<size_t>(character);
-      }
-    }
-    if (c == '\n' && how.trim_lines) out.pop_blanks();
-    out.push(c, at, at + size);
-    at += size;
-  }
-  if (how.trim_lines) out.pop_blanks();
-  return out;
-}
 
 std::string uniform_text(std::string_view bytes) {
   return make_uniform(bytes, {}).text;
@@ -262,63 +193,14 @@ MatchResult match_line_numbers(std::string_view file, std::string_view old_text,
   return result;
 }
 
-// Writes odd characters of `text` as the file does where it holds what `old` says: a model that
-// writes curly quotes for straight ones does so in its new text as well.
-std::string as_in_file(std::string text, std::string_view old_text, const MappedText& old,
-                       std::string_view file, const MappedText& mapped, size_t at) {
-  std::map<std::string, std::string> spelled;
-  for (size_t index = 0; index < old.text.size(); ++index) {
-    const auto piece = [index](std::string_view bytes, const MappedText& map, size_t from) {
-      return std::string(
-          bytes.substr(map.begin[from + index], map.end[from + index] - map.begin[from + index]));
-    };
-    const std::string ours = piece(old_text, old, 0);
-    const std::string theirs = piece(file, mapped, at);
-    if (ours.size() < 2 || ours.front() == '\r') continue;
-    const auto [known, fresh] = spelled.emplace(ours, theirs);
-    if (!fresh && known->second != theirs) known->second = ours;  // Both occur: leave it.
-  }
-  for (const auto& [ours, theirs] : spelled) {
-    if (ours == theirs) continue;
-    for (size_t place = text.find(ours); place != std::string::npos;
-         place = text.find(ours, place + theirs.size())) {
-      text.replace(place, ours.size(), theirs);
-    }
-  }
-  return text;
-}
-
-// Only what differs between `old` and `new` is replaced, so that the file's own quotes and dashes
-// stay in the part that the model merely copied.
-std::vector<TextMatch> match_odd_characters(std::string_view file, std::string_view old_text,
-                                            std::string_view new_text, Rules rules) {
-  const MappedText mapped = make_uniform(file, {.trim_lines = true, .fold = true});
-  const MappedText old = make_uniform(old_text, {.trim_lines = true, .fold = true});
-  const std::string& needle = old.text;
-  const MappedText fresh = make_uniform(new_text, {.fold = true});
-  const size_t common = std::min(needle.size(), fresh.text.size());
-  size_t head = 0;
-  while (head < common && needle[head] == fresh.text[head]) ++head;
-  size_t tail = 0;
-  while (tail < common - head &&
-         needle[needle.size() - 1 - tail] == fresh.text[fresh.text.size() - 1 - tail]) {
-    ++tail;
-  }
-  const size_t from = head < fresh.text.size() ? fresh.begin[head] : new_text.size();
-  const size_t until = fresh.text.size() > tail ? fresh.end[fresh.text.size() - tail - 1] : from;
-  const std::string middle(new_text.substr(from, std::max(from, until) - from));
+std::vector<TextMatch> match_folded(std::string_view file, std::string_view old_text,
+                                    std::string_view new_text, Rules rules) {
+  const OddCharacters odd(file, old_text, new_text);
   rules.at_line_end = rules.at_line_end || is_blank(old_text.back());
   rules.at_word_ends = true;
   std::vector<TextMatch> matches;
-  for (const size_t at : find_all(mapped.text, needle, rules)) {
-    const size_t begin = head > 0 ? mapped.end[at + head - 1] : mapped.begin[at];
-    const size_t kept = needle.size() - tail;
-    size_t end = kept > head ? mapped.end[at + kept - 1] : begin;
-    if (rules.takes_line_end && end < file.size())
-      end = std::min(file.find('\n', end), file.size() - 1) + 1;
-    matches.push_back(
-        {begin, end,
-         with_line_ends_of(file, begin, end, as_in_file(middle, old_text, old, file, mapped, at))});
+  for (const size_t at : find_all(odd.file_text(), odd.needle(), rules)) {
+    matches.push_back(odd.match_at(at, rules.takes_line_end));
   }
   return matches;
 }
@@ -350,6 +232,27 @@ MatchResult match_over_escaped(std::string_view file, std::string_view old_text,
   return result;
 }
 
+// Whether `old` is a line without its indentation and all lines of `new` are written so, which the
+// exact match would put at the wrong depth. A blank line, or one as deep as the file's, says that
+// `new` counts from the margin.
+bool lacks_indentation(std::string_view file, const TextMatch& match, std::string_view old_text,
+                       std::string_view new_text) {
+  const size_t line = match.begin == 0 ? 0 : file.rfind('\n', match.begin - 1) + 1;
+  const std::string_view indent = file.substr(line, match.begin - line);
+  if (indent.empty() || indent.find_first_not_of(" \t") != std::string_view::npos) return false;
+  if (is_blank(old_text.front()) || old_text.find('\n') != std::string_view::npos) return false;
+  if (match.end < file.size() && line_end_size(file, match.end) == 0) return false;
+  const std::vector<std::string_view> lines = lines_of(new_text);
+  if (lines.size() < 2 || new_text.ends_with('\n')) return false;
+  size_t least = std::string_view::npos;
+  for (const std::string_view one : lines) {
+    const size_t depth = one.find_first_not_of(" \t");
+    if (depth == std::string_view::npos || depth >= indent.size()) return false;
+    if (one.data() != new_text.data()) least = std::min(least, depth);
+  }
+  return least == 0;
+}
+
 }  // namespace
 
 MatchResult find_matches(std::string_view file, std::string_view old_text,
@@ -362,13 +265,19 @@ MatchResult find_matches(std::string_view file, std::string_view old_text,
   if (lines && old_text.ends_with('\n')) old_text.remove_suffix(1);
   if (lines && new_text.ends_with('\n')) new_text.remove_suffix(1);
   MatchResult result = match_plain(file, old_text, new_text, rules);
+  if (result.matches.size() == 1 && !lines && file.size() <= kLooseFileBytesMax &&
+      lacks_indentation(file, result.matches[0], old_text, new_text)) {
+    MatchResult deeper{kIndentation,
+                       match_ignoring_indentation(file, old_lines, new_lines, overlapping)};
+    if (deeper.matches.size() == 1) return deeper;
+  }
   if (!result.matches.empty() || file.size() > kLooseFileBytesMax) return result;
   const std::string old_uniform = uniform_text(old_text);
   const std::string new_uniform = uniform_text(new_text);
   if (old_uniform.empty()) return {};
   result = match_line_numbers(file, old_uniform, new_uniform, rules);
   if (!result.matches.empty()) return result;
-  result = {kOddCharacters, match_odd_characters(file, old_uniform, new_uniform, rules)};
+  result = {kOddCharacters, match_folded(file, old_uniform, new_uniform, rules)};
   if (!result.matches.empty()) return result;
   result = match_over_escaped(file, old_uniform, new_uniform, rules);
   if (!result.matches.empty()) return result;

@@ -1,4 +1,5 @@
 #include "engine/layers/layers.h"
+#include "engine/layers/linear.h"
 
 namespace levin::engine {
 
@@ -12,8 +13,9 @@ void lightning_layer(const ForwardContext& context, int64_t layer, const float* 
   ForwardBuffers& buffers = context.buffers;
   const int64_t width = config.attention_size();
 
-  ops.matmul(parallel, weights.qkv, u, n, buffers.qkv.data());
-  ops.matmul(parallel, weights.output_gate, u, n, buffers.gate.data());
+  const Projection into[] = {{&weights.qkv, buffers.qkv.data()},
+                             {&weights.output_gate, buffers.gate.data()}};
+  project(context, u, n, into);
   kernels::LightningArgs args;
   args.qkv = buffers.qkv.data();
   args.decay_powers = weights.decay_powers.data();
@@ -35,7 +37,8 @@ void lightning_layer(const ForwardContext& context, int64_t layer, const float* 
   // One norm over all heads together; the gate comes from the layer's input, after the norm.
   ops.gated_norm(parallel, buffers.mixed.data(), weights.norm.data(), config.linear_norm_eps,
                  buffers.gate.data(), n, width);
-  ops.matmul(parallel, weights.out, buffers.mixed.data(), n, out);
+  const Projection back[] = {{&weights.out, out}};
+  project(context, buffers.mixed.data(), n, back);
 }
 
 }  // namespace levin::engine

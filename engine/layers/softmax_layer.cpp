@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "engine/layers/layers.h"
+#include "engine/layers/linear.h"
 
 namespace levin::engine {
 namespace {
@@ -45,9 +46,8 @@ void softmax_layer(const ForwardContext& context, int64_t layer, const float* u,
   float* k = q + n * config.num_heads * config.head_dim;
   float* v = k + n * config.num_kv_heads * config.head_dim;
 
-  ops.matmul(parallel, weights.q, u, n, q);
-  ops.matmul(parallel, weights.k, u, n, k);
-  ops.matmul(parallel, weights.v, u, n, v);
+  const Projection into[] = {{&weights.q, q}, {&weights.k, k}, {&weights.v, v}};
+  project(context, u, n, into);
   rotate(context, q, n, config.num_heads);
   rotate(context, k, n, config.num_kv_heads);  // Keys are cached after rotation.
   write_cache(context, cache, k, v, n);
@@ -62,7 +62,8 @@ void softmax_layer(const ForwardContext& context, int64_t layer, const float* u,
   args.first_position = context.state.num_tokens;
   args.scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
   ops.attention(parallel, args);
-  ops.matmul(parallel, weights.out, buffers.mixed.data(), n, out);
+  const Projection back[] = {{&weights.out, out}};
+  project(context, buffers.mixed.data(), n, back);
 }
 
 }  // namespace levin::engine

@@ -103,13 +103,23 @@ inline void op_gather_rows(const Parallel&, const float* x, const int32_t* rows,
   }
 }
 
-inline void op_scatter_add_rows(const Parallel&, const float* x, const int32_t* rows,
-                                const float* weights, int64_t n, int64_t width, float* out) {
-  for (int64_t i = 0; i < n; ++i) {
-    const float* from = x + i * width;
-    float* to = out + rows[i] * width;
-    for (int64_t c = 0; c < width; ++c) to[c] += weights[i] * from[c];
-  }
+inline void op_combine_rows(const Parallel& parallel, const float* x, const int32_t* slots,
+                            const float* weights, int64_t n, int64_t top_k, int64_t width,
+                            float* out) {
+  const int64_t grain = kElementsPerRange / width + 1;
+  parallel_for(parallel, n, grain, [=](int64_t begin, int64_t end, int) {
+    for (int64_t t = begin; t < end; ++t) {
+      float* to = out + t * width;
+      for (int64_t r = 0; r < top_k; ++r) {
+        const float* from = x + slots[t * top_k + r] * width;
+        const float weight = weights[t * top_k + r];
+        map_in_place(to, width, [=](Vec sum, int64_t c) {
+          const Vec product = load_part(from + c, width - c) * weight;
+          return r == 0 ? product : sum + product;
+        });
+      }
+    }
+  });
 }
 
 inline void op_mix_shared(const Parallel&, float* moe, const float* shared, const float* gate,

@@ -25,7 +25,7 @@ inline Ops make_table(const char* name) {
   ops.attention = op_attention;
   ops.route = op_route;
   ops.gather_rows = op_gather_rows;
-  ops.scatter_add_rows = op_scatter_add_rows;
+  ops.combine_rows = op_combine_rows;
   ops.mix_shared = op_mix_shared;
   return ops;
 }

@@ -234,10 +234,16 @@ void gather_rows(const Parallel&, const float* x, const int32_t* rows, int64_t n
   for (int64_t i = 0; i < n; ++i) std::copy_n(x + rows[i] * width, width, out + i * width);
 }
 
-void scatter_add_rows(const Parallel&, const float* x, const int32_t* rows, const float* weights,
-                      int64_t n, int64_t width, float* out) {
-  for (int64_t i = 0; i < n; ++i) {
-    for (int64_t c = 0; c < width; ++c) out[rows[i] * width + c] += weights[i] * x[i * width + c];
+void combine_rows(const Parallel&, const float* x, const int32_t* slots, const float* weights,
+                  int64_t n, int64_t top_k, int64_t width, float* out) {
+  for (int64_t t = 0; t < n; ++t) {
+    for (int64_t c = 0; c < width; ++c) {
+      double sum = 0;
+      for (int64_t pair = t * top_k; pair < (t + 1) * top_k; ++pair) {
+        sum += double{weights[pair]} * x[slots[pair] * width + c];
+      }
+      out[t * width + c] = static_cast<float>(sum);
+    }
   }
 }
 
@@ -277,12 +283,23 @@ const Ops& reference_ops() {
     ops.attention = attention;
     ops.route = route;
     ops.gather_rows = gather_rows;
-    ops.scatter_add_rows = scatter_add_rows;
+    ops.combine_rows = combine_rows;
     ops.mix_shared = mix_shared;
     set_reference_tile_ops(&ops);
     return ops;
   }();
   return kTable;
+}
+
+const Parallel& on_this_thread() {
+  static const Parallel kSerial = [] {
+    Parallel parallel;
+    parallel.run = [](void*, int64_t count, int64_t, Parallel::Body body, void* argument) {
+      if (count > 0) body(argument, 0, count, 0);
+    };
+    return parallel;
+  }();
+  return kSerial;
 }
 
 void lightning_attention_recurrent(const LightningArgs& args) {

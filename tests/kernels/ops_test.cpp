@@ -264,7 +264,7 @@ TEST_P(OpsTest, ScaledSumAlsoInPlace) {
   }
 }
 
-TEST_P(OpsTest, GatherAndScatterMoveRows) {
+TEST_P(OpsTest, GatherAndCombineMoveRows) {
   const std::vector<int32_t> rows = {6, 0, 3, 5};
   for (const int64_t width : kSizes) {
     Random random(static_cast<uint64_t>(width) + 4);
@@ -276,15 +276,15 @@ TEST_P(OpsTest, GatherAndScatterMoveRows) {
     EXPECT_EQ(gathered.values(), expected.values());
     EXPECT_TRUE(gathered.intact());
 
-    const std::vector<float> weights = random.floats(4);
-    Guarded out = x;
-    Guarded truth = x;
-    ops().scatter_add_rows(parallel(), gathered.data(), rows.data(), weights.data(), 4, width,
-                           out.data());
-    reference_ops().scatter_add_rows(serial(), gathered.data(), rows.data(), weights.data(), 4,
-                                     width, truth.data());
-    // |out| and |weight * x| are at most 1 each: two roundings of 2.
-    expect_within(out, truth, std::vector<double>(truth.size(), 4 * kEps), "scatter_add_rows");
+    const std::vector<int32_t> slots = {3, 0, 6, 6, 1, 5};  // Three tokens of two.
+    const std::vector<float> weights = random.floats(6);
+    Guarded out(3 * width);
+    Guarded truth(3 * width);
+    ops().combine_rows(parallel(), x.data(), slots.data(), weights.data(), 3, 2, width, out.data());
+    reference_ops().combine_rows(serial(), x.data(), slots.data(), weights.data(), 3, 2, width,
+                                 truth.data());
+    // |weight * x| is at most 1: two roundings of at most 2.
+    expect_within(out, truth, std::vector<double>(truth.size(), 4 * kEps), "combine_rows");
   }
 }
 

@@ -50,6 +50,38 @@ TEST(EditMatch, TrailingSpaceAndOuterBlankLines) {
   EXPECT_APPLIED(kOuterBlankLines, "a\nc\n", "a\nb\nc\n", "\n\nb\n\n", "");
 }
 
+TEST(EditMatch, AQuoteBetweenTwoChangesIsTheFilesOwn) {
+  EXPECT_APPLIED(kOddCharacters, "set(\u201Dy ${A}\u201D)\n  more();\nend\n",
+                 "set(\u201Dx ${A}\u201D)\nend\n", "set(\"x ${A}\")", "set(\"y ${A}\")\n  more();");
+  // The file's trailing blanks stay, the model's do not come twice.
+  EXPECT_APPLIED(kOddCharacters, "q B;  \n it\u2019s\n", "p B;  \n it\u2019s\n", "p B; \n it's",
+                 "q B; \n it's");
+  // Code that the model adds keeps its straight quotes.
+  EXPECT_APPLIED(kOddCharacters, "# don\u2019t\nx = 'a'\n", "# don\u2019t\ny\n", "# don't\ny",
+                 "# don't\nx = 'a'");
+}
+
+TEST(EditMatch, ALineWithoutItsIndentationTakesItsLinesAlong) {
+  const std::string file = "class A:\n    def f(self):\n        return x\n";
+  EXPECT_APPLIED(
+      kIndentation,
+      "class A:\n    def f(self):\n        if y:\n            return y\n        return x\n", file,
+      "return x", "if y:\n    return y\nreturn x");
+  // Lines counted from the margin are taken as they are.
+  EXPECT_APPLIED(kExact, "class A:\n    def f(self):\n        y = 1\n        return x\n", file,
+                 "return x", "y = 1\n        return x");
+  EXPECT_APPLIED(kExact, "class A:\n    def f(self):\n        return x\n\ndef g():\n    pass\n",
+                 file, "return x", "return x\n\ndef g():\n    pass");
+  // A part of a line is no line.
+  EXPECT_APPLIED(kExact, "class A:\n    def f(self):\n        return (a,\nb)\n", file, "x",
+                 "(a,\nb)");
+}
+
+TEST(EditMatch, ColumnsOrderIndentationsNotBytes) {
+  EXPECT_APPLIED(kIndentation, "  if a:\n    g()\n", "  if a:\n    f()\n", "  if a:\n\tf()\n",
+                 "  if a:\n\tg()\n");
+}
+
 TEST(EditMatch, LineNumbersOddCharactersEscapes) {
   EXPECT_APPLIED(kLineNumbers, "X\ny\n", "a\nb\n", "1\ta\n2\tb", "1\tX\n2\ty");
   EXPECT_APPLIED(0, "", "a\nb\n", "1\ta\n5\tb", "X");
