@@ -11,11 +11,12 @@
 namespace levin::agent {
 
 struct ModelOptions {
-  std::string model;      // Folder, "script:FILE", or empty for the embedded model.
-  int num_threads = 0;    // 0: one per core.
-  std::string isa;        // "", reference, baseline, avx2, avx512
-  std::string precision;  // "", exact, native
-  std::string kv;         // "", f32, bf16
+  std::string model;          // Folder, GGUF file, "script:FILE", or empty for the embedded model.
+  std::string chat_template;  // Of a GGUF file whose own is not known: m1, text-01 or vllm.
+  int num_threads = 0;        // 0: one per core.
+  std::string isa;            // "", reference, baseline, avx2, avx512
+  std::string precision;      // "", exact, native
+  std::string kv;             // "", f32, bf16
   int script_chunk_tokens = 1;
   int script_pace_ms = 0;
   size_t script_first_reply = 0;  // Set by a continued run.

@@ -47,7 +47,9 @@ void add_sandbox_option(CLI::App& app, sandbox::Profile* profile) {
 
 void add_run_options(CLI::App* app, RunOptions& options) {
   app->add_option("--model", options.model.model,
-                  "Model folder, or script:FILE [the embedded model]");
+                  "Model folder, GGUF file, or script:FILE [the embedded model]");
+  app->add_option("--chat-template", options.model.chat_template,
+                  "GGUF: m1, text-01 or vllm [recognised in the file]");
   app->add_flag("--json", options.json, "Events as JSON lines on stdout");
   app->add_option("--max-turns", options.turns_max, "Model replies at most")
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}))
@@ -148,7 +150,7 @@ void add_model(CLI::App& parent, std::string& folder, bool& json, RandomOptions&
   add_random(*app, random, action);
   app->require_subcommand(1);
   CLI::App* info = app->add_subcommand("info", "What a checkpoint holds");
-  info->add_option("folder", folder, "Model folder")->required();
+  info->add_option("folder", folder, "Model folder or GGUF file")->required();
   info->add_flag("--json", json, "As JSON");
   info->callback([&] { action = [&] { return command_model_info(folder, json); }; });
 }
@@ -285,7 +287,7 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
   CLI::App* app = parent.add_subcommand("debug", "Plumbing: parts of the program, JSON in and out");
   app->require_subcommand(1);
   CLI::App* logits = app->add_subcommand("logits", "Logits and linear states of given token ids");
-  logits->add_option("--model", options.logits.model, "Model folder")->required();
+  logits->add_option("--model", options.logits.model, "Model folder or GGUF file")->required();
   logits->add_option("--input", options.logits.input, "input.json with the runs")->required();
   logits->add_option("--out", options.logits.output, "safetensors file to write")->required();
   logits->add_option("--chunk", options.logits.chunk_tokens, "Tokens per prefill chunk")
@@ -302,7 +304,7 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
 
   CLI::App* tokenize =
       app->add_subcommand("tokenize", "A JSON string per line -> a list of ids per line");
-  tokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json")->required();
+  tokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a GGUF file")->required();
   tokenize->add_flag("--no-special", options.no_special,
                      "Special tokens in the text are plain text");
   tokenize->callback([&] {
@@ -312,7 +314,7 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
   });
   CLI::App* detokenize =
       app->add_subcommand("detokenize", "A list of ids per line -> a JSON string per line");
-  detokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json")->required();
+  detokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a GGUF file")->required();
   detokenize->callback([&] {
     action = [&] { return debug_detokenize(options.tokenizer, std::cin, std::cout, std::cerr); };
   });
