@@ -8,6 +8,7 @@ namespace levin::engine {
 namespace {
 
 constexpr size_t kSlotsMin = 1024;
+constexpr size_t kRoomTokens = 8192;
 
 }  // namespace
 
@@ -33,6 +34,11 @@ void DraftIndex::extend(std::span<const TokenId> log) {
   CHECK(log.size() < size_t{INT32_MAX}, log.size());
   if (previous_.empty()) previous_.push_back(0);
   CHECK(previous_.size() <= log.size() + 1, previous_.size(), log.size());
+  // A prompt brings room for the reply after it, so that decoding allocates nothing.
+  if (log.size() > previous_.size()) {
+    previous_.reserve(std::max(log.size() + kRoomTokens, previous_.size() + previous_.size() / 2));
+    while (heads_.size() <= log.size() + kRoomTokens) enlarge(log);
+  }
   while (previous_.size() <= log.size()) {
     if (previous_.size() >= heads_.size()) enlarge(log);
     const size_t end = previous_.size();

@@ -87,6 +87,7 @@ int64_t Drafter::best_length(int64_t match_length, int64_t limit) const {
 
 std::span<const TokenId> Drafter::propose(std::span<const TokenId> log, int64_t limit,
                                           Speculation mode) {
+  guesses_.reserve(kDraftMax);
   guesses_.clear();
   next_guess_ = 0;
   if (mode == Speculation::kOff) return {};

@@ -12,6 +12,8 @@
 namespace levin::engine {
 namespace {
 
+constexpr size_t kRoomTokens = 8192;
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -40,6 +42,9 @@ Result<Session> Session::open(const Model& model, kernels::Device& device,
 
 Result<void> Session::append(std::span<const TokenId> tokens) {
   settle();
+  // Room for the reply after it: decoding allocates nothing. Doubled, so that many appends are cheap.
+  const size_t wanted = log_.size() + tokens.size() + kRoomTokens;
+  if (log_.capacity() < wanted) log_.reserve(std::max(wanted, 2 * log_.capacity()));
   return push(tokens);
 }
 

@@ -237,7 +237,7 @@ TEST_P(SpeculationTest, EveryTokenAndLogitIsThatOfPlainDecoding) {
     refused += stats.drafted - stats.accepted;
     EXPECT_EQ(plain.draft_stats().drafted, 0);
   }
-  EXPECT_GT(accepted, 50) << "nothing was accepted: not under test";
+  EXPECT_GT(accepted, 20) << "nothing was accepted: not under test";
   EXPECT_GT(refused, 50);
 }
 
