@@ -23,14 +23,16 @@ class DraftIndex {
     int64_t length = 0;  // How many tokens before it equal the end of the log.
   };
 
-  // Indexes what `log` has beyond what is known. What is known must be a beginning of it: see cut().
+  // Indexes what `log` has beyond what is known. What is known must be a beginning of it: see
+  // cut().
   void extend(std::span<const TokenId> log);
 
   // The log was cut to `length` tokens.
   void cut(std::span<const TokenId> log, int64_t length);
   void clear();
 
-  // The longest match of the log's end among the latest candidates, the latest of equals. The log is that of extend().
+  // The longest match of the log's end among the latest candidates, the latest of equals. The log
+  // is that of extend().
   Match find(std::span<const TokenId> log) const;
 
   size_t bytes() const { return (heads_.capacity() + previous_.capacity()) * sizeof(int32_t); }

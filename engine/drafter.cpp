@@ -17,7 +17,8 @@ constexpr double kLeastGain = 1.05;
 constexpr double kCostPrior = 0.3;
 
 size_t acceptance_class(int64_t length) {
-  const auto width = static_cast<int>(std::bit_width(static_cast<uint64_t>(length)));  // 3: 2, 4-7: 3, 8-15: 4 ...
+  const auto width =
+      static_cast<int>(std::bit_width(static_cast<uint64_t>(length)));  // 3: 2, 4-7: 3, 8-15: 4 ...
   return static_cast<size_t>(std::clamp(width - 2, 0, 4));
 }
 
@@ -96,10 +97,9 @@ std::span<const TokenId> Drafter::propose(std::span<const TokenId> log, int64_t 
   match_length_ = match.length;
   if (match.length == 0) return {};
   limit = std::min(limit, kDraftMax);
-  const int64_t count =
-      mode == Speculation::kAlways ? limit : best_length(match.length, limit);
-  // One guess is made even if none is tried: whether it comes true costs nothing to see. A match that
-  // runs into the end of the log goes on in its own copy.
+  const int64_t count = mode == Speculation::kAlways ? limit : best_length(match.length, limit);
+  // One guess is made even if none is tried: whether it comes true costs nothing to see. A match
+  // that runs into the end of the log goes on in its own copy.
   for (int64_t i = 0; i < std::max(count, int64_t{1}); ++i) {
     const auto at = static_cast<size_t>(match.next + i);
     guesses_.push_back(at < log.size() ? log[at] : guesses_[at - log.size()]);

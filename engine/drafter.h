@@ -59,15 +59,15 @@ class Drafter {
     double trials;
   };
   struct Cost {
-    double tokens = 0;   // 0: not measured yet.
+    double tokens = 0;  // 0: not measured yet.
     double seconds = 0;
   };
   static constexpr size_t kCostSizes = 7;  // 1, 2, 3-4, 5-8, 9-16, 17-32, 33-64 tokens.
 
   DraftIndex index_;
   std::vector<TokenId> guesses_;
-  size_t next_guess_ = 0;       // Which of them observe() looks at.
-  int64_t match_length_ = 0;    // Of the first guess.
+  size_t next_guess_ = 0;     // Which of them observe() looks at.
+  int64_t match_length_ = 0;  // Of the first guess.
   // By length of the match: 3, 4-7, 8-15, 16-31, 32 and more. Guesses before any was tried.
   std::array<Acceptance, 5> acceptance_ = {{{1, 3}, {2, 4}, {3, 4}, {3.5, 4}, {3.8, 4}}};
   std::array<Cost, kCostSizes> costs_;

@@ -28,8 +28,7 @@ Result<Session> Session::open(const Model& model, kernels::Device& device,
     session.options_.context_tokens_max = model.config.max_position_embeddings;
   }
   TRY_ASSIGN(session.state_, State::create(model.config, device, options.kv_dtype));
-  TRY_ASSIGN(session.buffers_,
-             ForwardBuffers::create(model, device, options.prefill_chunk_tokens));
+  TRY_ASSIGN(session.buffers_, ForwardBuffers::create(model, device, options.prefill_chunk_tokens));
   session.logits_.resize(static_cast<size_t>(model.config.vocab_size));
   if (options.speculation != Speculation::kOff) {
     const auto rows =
@@ -42,7 +41,8 @@ Result<Session> Session::open(const Model& model, kernels::Device& device,
 
 Result<void> Session::append(std::span<const TokenId> tokens) {
   settle();
-  // Room for the reply after it: decoding allocates nothing. Doubled, so that many appends are cheap.
+  // Room for the reply after it: decoding allocates nothing. Doubled, so that many appends are
+  // cheap.
   const size_t wanted = log_.size() + tokens.size() + kRoomTokens;
   if (log_.capacity() < wanted) log_.reserve(std::max(wanted, 2 * log_.capacity()));
   return push(tokens);
@@ -183,8 +183,8 @@ Result<TokenId> Session::sample(const SampleOptions& options) {
   TRY(push(std::span<const TokenId>(&id, 1)));
   drafter_.observe(id);
   if (!is_ahead()) return id;
-  const bool was_guessed =
-      state_.num_tokens > total && ahead_tokens_[static_cast<size_t>(total - ahead_from_ + 1)] == id;
+  const bool was_guessed = state_.num_tokens > total &&
+                           ahead_tokens_[static_cast<size_t>(total - ahead_from_ + 1)] == id;
   if (was_guessed) {
     drafter_.stats().accepted += 1;
   } else {  // What the state has read beyond this place was never said.
@@ -236,12 +236,46 @@ Result<void> Session::rewind(int64_t position) {
   return {};
 }
 
+// How many of the first `position` tokens need not be computed again after a rewind to it.
+int64_t Session::reach(int64_t position) {
+  if (position >= state_.block_start()) return std::min(position, state_.num_tokens);
+  const Anchors::Anchor* anchor = anchors_.nearest(position);
+  return anchor == nullptr ? 0 : std::min(position, anchor->state.num_tokens);
+}
+
+// Before the log becomes `tokens`, with which it shares `common`: parks what would be lost, and
+// takes a parked state that is nearer.
+Result<void> Session::change_log(std::span<const TokenId> tokens, int64_t common) {
+  const int64_t kept = reach(common);
+  if (state_.num_tokens - kept <= kernels::kLightningBlock) return {};
+  TRY_ASSIGN(State state, state_.clone(*device_));
+  ParkedStates::Parked left;
+  left.log.assign(log_.begin(), log_.begin() + state.num_tokens);
+  left.state = std::move(state);
+  if (logits_at_ == left.state.num_tokens) left.logits = logits_;
+  std::optional<ParkedStates::Parked> back = parked_.take(tokens, kept);
+  parked_.add(std::move(left));
+  if (!back) return {};
+  anchors_.drop_beyond(common);
+  drafter_.clear();
+  log_ = std::move(back->log);
+  state_ = std::move(back->state);
+  logits_at_ = back->logits.empty() ? 0 : state_.num_tokens;
+  if (!back->logits.empty()) logits_ = std::move(back->logits);
+  return {};
+}
+
 Result<int64_t> Session::sync(std::span<const TokenId> tokens) {
-  const auto difference = std::mismatch(log_.begin(), log_.end(), tokens.begin(), tokens.end());
-  const auto common = difference.first - log_.begin();
-  TRY(rewind(common));
+  settle();
+  const auto common = [&] {
+    return std::mismatch(log_.begin(), log_.end(), tokens.begin(), tokens.end()).first -
+           log_.begin();
+  };
+  TRY(change_log(tokens, common()));
+  const int64_t same = common();
+  TRY(rewind(same));
   const int64_t kept = num_computed();
-  TRY(append(tokens.subspan(static_cast<size_t>(common))));
+  TRY(append(tokens.subspan(static_cast<size_t>(same))));
   return kept;
 }
 
@@ -282,7 +316,7 @@ Result<void> Session::load(const std::string& path) {
     logits_ = std::move(saved.logits);
     logits_at_ = total;
   }
-  anchors_.drop_beyond(-1);
+  anchors_.drop_beyond(-1);  // Parked states are of this model, too: they stay.
   return {};
 }
 

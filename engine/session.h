@@ -10,16 +10,18 @@
 #include "engine/drafter.h"
 #include "engine/forward.h"
 #include "engine/model.h"
+#include "engine/parked_states.h"
 #include "engine/sampler.h"
 
 namespace levin::engine {
 
 struct SessionOptions {
-  int64_t context_tokens_max = 0;      // 0: the config's max_position_embeddings.
-  // Tokens per forward pass: bounds the memory of activations. With 32 experts and two per token, 1024
-  // give each expert 64 rows, enough to make its weights' way through the cache worth it.
+  int64_t context_tokens_max = 0;  // 0: the config's max_position_embeddings.
+  // Tokens per forward pass: bounds the memory of activations. With 32 experts and two per token,
+  // 1024 give each expert 64 rows, enough to make its weights' way through the cache worth it.
   int64_t prefill_chunk_tokens = 1024;
   size_t anchor_bytes_max = size_t{1} << 30;
+  size_t parked_bytes_max = size_t{1} << 30;  // States of logs that sync() went away from.
   // Of cached keys and values: kF32 or kBF16, which is half the memory and twice the speed.
   kernels::DType kv_dtype = kernels::DType::kF32;
   // Reading several guessed tokens in one pass of sample(). Changes no token, only the time.
@@ -69,7 +71,8 @@ class Session {
   // unchanged.
   Result<void> rewind(int64_t position);
 
-  // Makes the log equal to `tokens`, keeping the longest common beginning. Returns how many tokens
+  // Makes the log equal to `tokens`, keeping the longest common beginning; a log that is left for
+  // another one is parked with its state, and the way back to it is free. Returns how many tokens
   // were kept with their state. Errors: as append() and rewind().
   Result<int64_t> sync(std::span<const TokenId> tokens);
 
@@ -98,7 +101,11 @@ class Session {
 
  private:
   Session(const Model& model, kernels::Device& device, const SessionOptions& options)
-      : model_(&model), device_(&device), options_(options), anchors_(options.anchor_bytes_max) {}
+      : model_(&model),
+        device_(&device),
+        options_(options),
+        anchors_(options.anchor_bytes_max),
+        parked_(options.parked_bytes_max) {}
   Result<void> restore_state(int64_t position);
   Result<void> compute(LogitRows rows, float* logits);
   Result<void> push(std::span<const TokenId> tokens);
@@ -107,6 +114,8 @@ class Session {
   void settle();
   Result<const float*> next_row();
   Result<bool> read_ahead();
+  int64_t reach(int64_t position);
+  Result<void> change_log(std::span<const TokenId> tokens, int64_t common);
 
   const Model* model_;
   kernels::Device* device_;
@@ -117,6 +126,7 @@ class Session {
   std::vector<float> logits_;  // [vocab_size], after token number logits_at_
   int64_t logits_at_ = 0;      // 0: none.
   Anchors anchors_;
+  ParkedStates parked_;
   Sampler sampler_;
   // The last pass with a draft: its logits [num_ahead_, vocab_size] from ahead_from_ tokens on. The
   // state covers the whole draft; it is cut back to what was really drawn when the two part. A

@@ -1,6 +1,6 @@
-// Nothing is computed twice: replies come from a script, but a real session reads every token of the
-// run, and counts how many rows it computed. Malformed calls, denied calls, a changed mode and a
-// resumed session cost their new tokens only.
+// Nothing is computed twice: replies come from a script, but a real session reads every token of
+// the run, and counts how many rows it computed. Malformed calls, denied calls, a changed mode and
+// a resumed session cost their new tokens only.
 #include <gtest/gtest.h>
 #include <unistd.h>
 

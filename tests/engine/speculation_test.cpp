@@ -19,8 +19,8 @@ DraftIndex::Match plain_match(std::span<const TokenId> log) {
   DraftIndex::Match best;
   const auto total = static_cast<int64_t>(log.size());
   int64_t candidates = 0;
-  for (int64_t end = total - 1;
-       end >= DraftIndex::kGram && candidates < DraftIndex::kCandidatesMax; --end) {
+  for (int64_t end = total - 1; end >= DraftIndex::kGram && candidates < DraftIndex::kCandidatesMax;
+       --end) {
     int64_t length = 0;
     while (length < std::min(end, DraftIndex::kMatchMax) &&
            log[static_cast<size_t>(end - 1 - length)] ==
@@ -151,8 +151,8 @@ class SpeculationTest : public testing::TestWithParam<Case> {
     SessionOptions options;
     options.speculation = speculation;
     options.context_tokens_max = context_tokens_max;
-    options.kv_dtype = GetParam().precision == Precision::kExact ? kernels::DType::kF32
-                                                                 : kernels::DType::kBF16;
+    options.kv_dtype =
+        GetParam().precision == Precision::kExact ? kernels::DType::kF32 : kernels::DType::kBF16;
     auto session = Session::open(*model_, *device_, options);
     EXPECT_TRUE(session);
     return *std::move(session);
@@ -286,8 +286,9 @@ TEST_P(SpeculationTest, AnyOperationsGiveWhatTheyGiveWithoutDrafts) {
       ASSERT_TRUE(plain.append(some));
       ASSERT_TRUE(fast.append(some));
     } else if (action == 5) {
-      const int64_t position = length - static_cast<int64_t>(random_() % static_cast<uint64_t>(
-                                                                  std::min<int64_t>(length, 30)));
+      const int64_t position =
+          length -
+          static_cast<int64_t>(random_() % static_cast<uint64_t>(std::min<int64_t>(length, 30)));
       ASSERT_TRUE(plain.rewind(position));
       ASSERT_TRUE(fast.rewind(position));
     } else if (action == 6) {
