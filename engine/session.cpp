@@ -197,8 +197,7 @@ Result<TokenId> Session::sample(const SampleOptions& options) {
 Result<void> Session::keep_anchor(bool pinned) {
   if (log_.empty()) return {};
   TRY(logits());
-  TRY_ASSIGN(State copy, state_.clone(*device_));
-  anchors_.add(std::move(copy), logits_, pinned);
+  anchors_.add(state_.clone(), logits_, pinned);
   return {};
 }
 
@@ -214,7 +213,7 @@ Result<void> Session::restore_state(int64_t position) {
     TRY_ASSIGN(state_, State::create(model_->config, *device_, options_.kv_dtype));
     return {};
   }
-  TRY_ASSIGN(state_, anchor->state.clone(*device_));
+  state_ = anchor->state.clone();
   if (state_.num_tokens > position) {
     state_.drop_to(position);
   } else if (state_.num_tokens == position && !anchor->logits.empty()) {
@@ -245,24 +244,22 @@ int64_t Session::reach(int64_t position) {
 
 // Before the log becomes `tokens`, with which it shares `common`: parks what would be lost, and
 // takes a parked state that is nearer.
-Result<void> Session::change_log(std::span<const TokenId> tokens, int64_t common) {
+void Session::change_log(std::span<const TokenId> tokens, int64_t common) {
   const int64_t kept = reach(common);
-  if (state_.num_tokens - kept <= kernels::kLightningBlock) return {};
-  TRY_ASSIGN(State state, state_.clone(*device_));
+  if (state_.num_tokens - kept <= kernels::kLightningBlock) return;
   ParkedStates::Parked left;
-  left.log.assign(log_.begin(), log_.begin() + state.num_tokens);
-  left.state = std::move(state);
+  left.log.assign(log_.begin(), log_.begin() + state_.num_tokens);
+  left.state = state_.clone();
   if (logits_at_ == left.state.num_tokens) left.logits = logits_;
   std::optional<ParkedStates::Parked> back = parked_.take(tokens, kept);
   parked_.add(std::move(left));
-  if (!back) return {};
+  if (!back) return;
   anchors_.drop_beyond(common);
   drafter_.clear();
   log_ = std::move(back->log);
   state_ = std::move(back->state);
   logits_at_ = back->logits.empty() ? 0 : state_.num_tokens;
   if (!back->logits.empty()) logits_ = std::move(back->logits);
-  return {};
 }
 
 Result<int64_t> Session::sync(std::span<const TokenId> tokens) {
@@ -271,7 +268,7 @@ Result<int64_t> Session::sync(std::span<const TokenId> tokens) {
     return std::mismatch(log_.begin(), log_.end(), tokens.begin(), tokens.end()).first -
            log_.begin();
   };
-  TRY(change_log(tokens, common()));
+  change_log(tokens, common());
   const int64_t same = common();
   TRY(rewind(same));
   const int64_t kept = num_computed();
@@ -281,7 +278,7 @@ Result<int64_t> Session::sync(std::span<const TokenId> tokens) {
 
 Result<Session> Session::fork() const {
   TRY_ASSIGN(Session copy, open(*model_, *device_, options_));
-  TRY_ASSIGN(copy.state_, state_.clone(*device_));
+  copy.state_ = state_.clone();
   copy.log_ = log_;
   copy.logits_ = logits_;
   copy.logits_at_ = logits_at_;

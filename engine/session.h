@@ -115,7 +115,7 @@ class Session {
   Result<const float*> next_row();
   Result<bool> read_ahead();
   int64_t reach(int64_t position);
-  Result<void> change_log(std::span<const TokenId> tokens, int64_t common);
+  void change_log(std::span<const TokenId> tokens, int64_t common);
 
   const Model* model_;
   kernels::Device* device_;

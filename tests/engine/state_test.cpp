@@ -207,6 +207,31 @@ TEST_F(StateTest, SyncKeepsTheCommonBeginning) {
   expect_same(one, "sync");
 }
 
+TEST_F(StateTest, ACopySharesEverythingUntilOneSideWrites) {
+  Session one = session();
+  ASSERT_TRUE(one.append(tokens(62)));
+  ASSERT_TRUE(one.logits());
+  const State copy = one.state().clone();
+  size_t layer = 0;
+  while (copy.linear[layer].size() == 0) ++layer;
+  const auto shares_linear = [&] {
+    return copy.linear[layer].data() == one.state().linear[layer].data();
+  };
+  const auto shares_journal = [&] {
+    return copy.journal[layer].data() == one.state().journal[layer].data();
+  };
+  EXPECT_TRUE(shares_linear());
+  EXPECT_TRUE(shares_journal());
+  ASSERT_TRUE(one.append(tokens(1)));
+  ASSERT_TRUE(one.logits());
+  EXPECT_TRUE(shares_linear()) << "the block is not full";
+  EXPECT_FALSE(shares_journal());
+  ASSERT_TRUE(one.append(tokens(1)));
+  ASSERT_TRUE(one.logits());
+  EXPECT_FALSE(shares_linear());
+  expect_same(one, "the side that wrote");
+}
+
 TEST_F(StateTest, SwitchingConversationsAndBackComputesNothing) {
   Session one = session();
   const std::vector<TokenId> root = tokens(100);
@@ -250,9 +275,7 @@ TEST_F(StateTest, ParkedStatesStayWithinTheirBudget) {
     ParkedStates::Parked out;
     out.log = one.token_log();
     out.log[0] = first;
-    auto copy = one.state().clone(*device_);
-    EXPECT_TRUE(copy);
-    out.state = std::move(*copy);
+    out.state = one.state().clone();
     return out;
   };
   ParkedStates states(3 * parked(0).bytes());
@@ -282,11 +305,10 @@ TEST_F(StateTest, AnchorsStayWithinTheirBudgetAndPinnedOnesStay) {
       one.state().linear_bytes() + static_cast<size_t>(model_->config.vocab_size) * 4;
   Anchors anchors(3 * each);
   for (int64_t position = 1; position <= 10; ++position) {
-    auto copy = one.state().clone(*device_);
-    ASSERT_TRUE(copy);
-    copy->num_tokens = position * 1000;
+    State copy = one.state().clone();
+    copy.num_tokens = position * 1000;
     std::vector<float> logits(static_cast<size_t>(model_->config.vocab_size));
-    anchors.add(std::move(*copy), std::move(logits), position == 1);
+    anchors.add(std::move(copy), std::move(logits), position == 1);
     EXPECT_LE(anchors.bytes(), 3 * each);
   }
   EXPECT_EQ(anchors.count(), 3u);
