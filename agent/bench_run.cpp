@@ -174,4 +174,78 @@ Result<TurnFigure> measure_turn(const engine::Model& model, kernels::Device& dev
   return figure;
 }
 
+namespace {
+
+// The reply is the file with every kEditEvery-th token changed.
+std::vector<TokenId> edited(const std::vector<TokenId>& file, int64_t vocab) {
+  constexpr size_t kEditEvery = 32;
+  std::vector<TokenId> reply = file;
+  for (size_t i = kEditEvery / 2; i < reply.size(); i += kEditEvery) {
+    reply[i] = token_at(static_cast<int64_t>(1'000'000 + i), vocab);
+  }
+  return reply;
+}
+
+// Reads `reply` after what is in the session, as sample() would if it drew these tokens. Seconds.
+Result<double> replay(Session& session, const std::vector<TokenId>& reply, engine::Speculation mode,
+                      engine::DraftStats* stats) {
+  engine::Drafter drafter;
+  std::vector<float> rows;
+  const auto start = Clock::now();
+  TRY(session.append(std::span(reply).first(1)));
+  for (size_t done = 1; done < reply.size();) {
+    const auto total = static_cast<int64_t>(session.token_log().size());
+    const int64_t place = (total - 1) % kernels::kLightningBlock;
+    const int64_t limit =
+        std::min(kernels::kLightningBlock - 2 - place, static_cast<int64_t>(reply.size() - done));
+    const auto draft = drafter.propose(session.token_log(), std::max<int64_t>(limit, 0), mode);
+    const std::vector<TokenId> guesses(draft.begin(), draft.end());
+    const auto pass = Clock::now();
+    rows.clear();
+    TRY(session.append(guesses));
+    TRY(session.all_logits(&rows));
+    drafter.measured(static_cast<int64_t>(guesses.size()) + 1, seconds_since(pass));
+    size_t right = 0;
+    while (right < guesses.size() && guesses[right] == reply[done + right]) ++right;
+    for (size_t i = 0; i <= right && done + i < reply.size(); ++i) drafter.observe(reply[done + i]);
+    TRY(session.rewind(total + static_cast<int64_t>(right)));
+    if (!guesses.empty()) stats->passes += 1;
+    stats->drafted += static_cast<int64_t>(guesses.size());
+    stats->accepted += static_cast<int64_t>(right);
+    done += right;
+    if (done == reply.size()) break;
+    TRY(session.append(std::span(reply).subspan(done++, 1)));
+  }
+  return seconds_since(start);
+}
+
+}  // namespace
+
+Result<SpeculationFigure> measure_speculation(const engine::Model& model, kernels::Device& device,
+                                              const engine::SessionOptions& options,
+                                              int64_t file_tokens) {
+  const int64_t vocab = model.config.vocab_size;
+  SpeculationFigure figure;
+  TRY_ASSIGN(Session session, Session::open(model, device, options));
+  TRY(extend(session, file_tokens, vocab));
+  TRY(session.logits());
+  const std::vector<TokenId> reply = edited(session.token_log(), vocab);
+  const auto tokens = static_cast<double>(reply.size() - 1);
+  for (int repeat = 0; repeat < kRepeats; ++repeat) {
+    engine::DraftStats ignored;
+    TRY_ASSIGN(Session plain, session.fork());
+    TRY_ASSIGN(const double plain_seconds,
+               replay(plain, reply, engine::Speculation::kOff, &ignored));
+    figure.plain_tps = std::max(figure.plain_tps, tokens / plain_seconds);
+    engine::DraftStats stats;
+    TRY_ASSIGN(Session ahead, session.fork());
+    TRY_ASSIGN(const double seconds, replay(ahead, reply, engine::Speculation::kWherePays, &stats));
+    if (tokens / seconds > figure.drafted_tps) {
+      figure.drafted_tps = tokens / seconds;
+      figure.drafts = stats;
+    }
+  }
+  return figure;
+}
+
 }  // namespace levin::agent

@@ -52,6 +52,18 @@ Result<TurnFigure> measure_turn(const engine::Model& model, kernels::Device& dev
                                 const engine::SessionOptions& options, int64_t shared_tokens,
                                 int64_t new_tokens, const std::string& folder);
 
+// What reading ahead gains where a reply repeats its context, as edits do: a file of `file_tokens`
+// is written out again with every 32nd token changed. The text is given, so that any weights do;
+// the passes, their drafts and what is kept of them are those of decoding.
+struct SpeculationFigure {
+  double plain_tps = 0;
+  double drafted_tps = 0;
+  engine::DraftStats drafts;
+};
+Result<SpeculationFigure> measure_speculation(const engine::Model& model, kernels::Device& device,
+                                              const engine::SessionOptions& options,
+                                              int64_t file_tokens);
+
 // Bytes of this process in memory now, and at most so far. 0 where /proc does not tell.
 uint64_t resident_bytes();
 uint64_t peak_resident_bytes();

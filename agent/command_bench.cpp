@@ -174,6 +174,9 @@ class Bench {
     std::filesystem::remove_all(turn_folder);
     if (!turn) return turn.error();
     print(*turn);
+    TRY_ASSIGN(const SpeculationFigure ahead,
+               measure_speculation(*model_, *device, session_, sizes_.prefill_tokens));
+    print(ahead);
     return {};
   }
 
@@ -213,6 +216,14 @@ class Bench {
         turn.new_tokens, turn.shared_tokens, turn.cold_ms, turn.warm_ms, turn.resumed_ms,
         static_cast<double>(turn.file_bytes) / 1e6, turn.save_ms,
         turn.equal ? "equal bit for bit" : "DIFFER");
+  }
+
+  static void print(const SpeculationFigure& figure) {
+    std::cout << fmt::format(
+        "an edited copy of the context: {:.1f} tokens/s, read ahead {:.1f} ({:.2f}x; {} of {} "
+        "drafted tokens kept, {} passes)\n",
+        figure.plain_tps, figure.drafted_tps, figure.drafted_tps / figure.plain_tps,
+        figure.drafts.accepted, figure.drafts.drafted, figure.drafts.passes);
   }
 
   const BenchOptions& options_;

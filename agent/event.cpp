@@ -97,7 +97,9 @@ Json usage_json(const Usage& usage) {
               {"files_changed", usage.files_changed},
               {"wall_ms", usage.wall_ms},
               {"prefill_tokens_per_second", rounded(usage.prefill_tokens_per_second)},
-              {"tokens_per_second", rounded(usage.tokens_per_second)}};
+              {"tokens_per_second", rounded(usage.tokens_per_second)},
+              {"drafted", usage.drafted},
+              {"accepted", usage.accepted}};
 }
 
 struct EventBody {

@@ -112,6 +112,8 @@ struct Usage {
   int64_t wall_ms = 0;
   double prefill_tokens_per_second = 0;  // 0: nothing was measured.
   double tokens_per_second = 0;          // Of generation.
+  int64_t drafted = 0;                   // Tokens that were guessed ahead,
+  int64_t accepted = 0;                  // and those of them that came true.
 };
 struct RunCompleted {
   Usage usage;

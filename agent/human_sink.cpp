@@ -329,6 +329,8 @@ std::string HumanSink::figures(const Usage& usage) const {
                      grouped(usage.reused), grouped(usage.generated));
   if (usage.tokens_per_second > 0)
     out += fmt::format(" · {:.1f} tokens/s", usage.tokens_per_second);
+  if (usage.drafted > 0)
+    out += fmt::format(" · {} of {} drafted", grouped(usage.accepted), grouped(usage.drafted));
   return out + " · " + duration(usage.wall_ms);
 }
 

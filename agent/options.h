@@ -17,6 +17,7 @@ struct ModelOptions {
   std::string isa;            // "", reference, baseline, avx2, avx512
   std::string precision;      // "", exact, native
   std::string kv;             // "", f32, bf16
+  bool speculate = true;      // Draft from the context; changes the time, never the tokens.
   int script_chunk_tokens = 1;
   int script_pace_ms = 0;
   size_t script_first_reply = 0;  // Set by a continued run.

@@ -82,6 +82,11 @@ void add_run_options(CLI::App* app, RunOptions& options) {
       ->check(CLI::IsMember({"f32", "bf16"}));
   app->add_option("--isa", options.model.isa,
                   "reference, baseline, avx2 or avx512 [the best here]");
+  static const std::map<std::string, bool> kOnOff = {{"on", true}, {"off", false}};
+  app->add_option("--speculate", options.model.speculate,
+                  "Guess repetitions of the context ahead; the text is the same")
+      ->transform(CLI::CheckedTransformer(kOnOff))
+      ->option_text("on|off [on]");
   app->add_option("--script-chunk", options.model.script_chunk_tokens, "script: tokens at once")
       ->check(CLI::Range(1, 1 << 20));
   app->add_option("--script-pace-ms", options.model.script_pace_ms,
