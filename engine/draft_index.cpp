@@ -35,8 +35,10 @@ void DraftIndex::extend(std::span<const TokenId> log) {
   if (previous_.empty()) previous_.push_back(0);
   CHECK(previous_.size() <= log.size() + 1, previous_.size(), log.size());
   // A prompt brings room for the reply after it, so that decoding allocates nothing.
-  if (log.size() > previous_.size()) {
+  if (previous_.capacity() <= log.size()) {
     previous_.reserve(std::max(log.size() + kRoomTokens, previous_.size() + previous_.size() / 2));
+  }
+  if (heads_.size() <= log.size()) {
     while (heads_.size() <= log.size() + kRoomTokens) enlarge(log);
   }
   while (previous_.size() <= log.size()) {
