@@ -104,13 +104,22 @@ inline void direct_tokens(const char* panel, int64_t groups, const QuantGroup* c
     Bytes steps[kSteps];
     unpack<kType>(tile, steps);
     for (int part = 0; part < kParts<kType>; ++part) {
+      // Two integer sums a token, which are exact in any order: half the chain of dependent
+      // products.
       Ints part_sum[kTokens];
-      for (int t = 0; t < kTokens; ++t) part_sum[t] = bias<kType>(x[t][g], part);
-      for (int s = part * kPartSteps; s < (part + 1) * kPartSteps; ++s) {
+      Ints other_sum[kTokens];
+      for (int t = 0; t < kTokens; ++t) {
+        part_sum[t] = bias<kType>(x[t][g], part);
+        other_sum[t] = splat_int(0);
+      }
+      for (int s = part * kPartSteps; s < (part + 1) * kPartSteps; s += 2) {
         for (int t = 0; t < kTokens; ++t) {
-          part_sum[t] = dot<kType>(part_sum[t], steps[s], splat_int(load_four(x[t][g].q + s * 4)));
+          const int8_t* q = x[t][g].q + s * 4;
+          part_sum[t] = dot<kType>(part_sum[t], steps[s], splat_int(load_four(q)));
+          other_sum[t] = dot<kType>(other_sum[t], steps[s + 1], splat_int(load_four(q + 4)));
         }
       }
+      for (int t = 0; t < kTokens; ++t) part_sum[t] = add_ints(part_sum[t], other_sum[t]);
       const Floats scale = tile_scale<kType>(tile, part);
       for (int t = 0; t < kTokens; ++t) {
         sum[t] = accumulate(part_sum[t], x[t][g].scale, scale, sum[t]);

@@ -44,6 +44,9 @@ inline Ints splat_int(int32_t value) {
   const __m256i v = _mm256_set1_epi32(value);
   return {v, v};
 }
+inline Ints add_ints(Ints a, Ints b) {
+  return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
+}
 inline __m256i dot_half(__m256i sum, __m256i unsigned_bytes, __m256i signed_bytes) {
   const __m256i pairs = _mm256_maddubs_epi16(unsigned_bytes, signed_bytes);
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));

@@ -33,6 +33,9 @@ inline Bytes high_nibbles(Bytes packed) {
 inline Ints splat_int(int32_t value) {
   return _mm512_set1_epi32(value);
 }
+inline Ints add_ints(Ints a, Ints b) {
+  return _mm512_add_epi32(a, b);
+}
 // sum + four products a lane. Weights are unsigned bytes, the four activations signed ones.
 inline Ints dot_nibbles(Ints sum, Bytes weights, Ints activations) {
   return _mm512_dpbusd_epi32(sum, weights, activations);

@@ -44,6 +44,10 @@ inline Ints splat_int(int32_t value) {
   for (int32_t& lane : all.lane) lane = value;
   return all;
 }
+inline Ints add_ints(Ints a, const Ints& b) {
+  for (int i = 0; i < 16; ++i) a.lane[i] += b.lane[i];
+  return a;
+}
 inline Ints dot_nibbles(Ints sum, const Bytes& weights, const Ints& activations) {
   int8_t x[4];
   memcpy(x, &activations.lane[0], sizeof x);
