@@ -204,5 +204,32 @@ TEST_F(ReuseTest, ADamagedStateIsToldAndTheRunGoesOnByPrefilling) {
   expect_each_token_once();
 }
 
+TEST_F(ReuseTest, TheStoreOfPrefixesKeepsWhatWasUsedLast) {
+  const std::filesystem::path folder = base_ + "/prefix";
+  std::filesystem::create_directory(folder);
+  const auto now = std::filesystem::file_time_type::clock::now();
+  for (int i = 0; i < 5; ++i) {
+    const std::filesystem::path path = folder / (std::to_string(i) + ".state");
+    ASSERT_TRUE(write_file_atomic(path.string(), std::string(100, 'x')));
+    std::filesystem::last_write_time(path, now - std::chrono::hours(i));
+  }
+  ASSERT_TRUE(write_file_atomic((folder / "other").string(), std::string(1000, 'x')));
+  const auto left = [&] {
+    std::string names;
+    for (int i = 0; i < 5; ++i) {
+      if (std::filesystem::exists(folder / (std::to_string(i) + ".state")))
+        names += std::to_string(i);
+    }
+    return names;
+  };
+  trim_prefixes(folder.string(), "", 500);
+  EXPECT_EQ(left(), "01234");
+  trim_prefixes(folder.string(), (folder / "4.state").string(), 399);
+  EXPECT_EQ(left(), "014");
+  trim_prefixes(folder.string(), (folder / "4.state").string(), 0);
+  EXPECT_EQ(left(), "4");
+  EXPECT_TRUE(std::filesystem::exists(folder / "other"));
+}
+
 }  // namespace
 }  // namespace levin::agent
