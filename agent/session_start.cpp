@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <iostream>
 
 #include "agent/paths.h"
@@ -61,7 +63,12 @@ Result<int64_t> open_prefix(const SessionStart& start, const std::vector<TokenId
                                        : prefix_file(start, prefix);
   if (file) {
     const Result<void> loaded = start.client.load_state(*file);
-    if (loaded && start.client.token_log() == prefix) return static_cast<int64_t>(prefix.size());
+    if (loaded && start.client.token_log() == prefix) {
+      std::error_code ignored;  // Its time tells when it was last of use.
+      std::filesystem::last_write_time(*file, std::filesystem::file_time_type::clock::now(),
+                                       ignored);
+      return static_cast<int64_t>(prefix.size());
+    }
     if (loaded || loaded.error().code() != ErrorCode::kNotFound) {
       refuse_state(events, *file,
                    loaded ? *file + ": holds other tokens" : loaded.error().message());
@@ -72,11 +79,39 @@ Result<int64_t> open_prefix(const SessionStart& start, const std::vector<TokenId
   if (file) {
     const Result<void> saved = start.client.save_state(*file);
     if (!saved) std::cerr << "levin: prefix not stored: " << saved.error().message() << "\n";
+    if (saved) {
+      trim_prefixes(std::filesystem::path(*file).parent_path().string(), *file, kPrefixBytesMax);
+    }
   }
   return 0;
 }
 
 }  // namespace
+
+void trim_prefixes(const std::string& folder, const std::string& kept, uint64_t bytes_max) {
+  struct Stored {
+    std::filesystem::file_time_type used;
+    std::filesystem::path path;
+    uint64_t bytes;
+  };
+  // What cannot be read or removed is another process's business: the store only saves time.
+  std::vector<Stored> stored;
+  uint64_t total = 0;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    if (entry.path().extension() != ".state") continue;
+    std::error_code failed;
+    const Stored one{entry.last_write_time(failed), entry.path(), entry.file_size(failed)};
+    if (failed) continue;
+    total += one.bytes;
+    if (one.path != kept) stored.push_back(one);
+  }
+  std::sort(stored.begin(), stored.end(),
+            [](const Stored& a, const Stored& b) { return a.used < b.used; });
+  for (size_t i = 0; i < stored.size() && total > bytes_max; ++i) {
+    if (std::filesystem::remove(stored[i].path, ignored)) total -= stored[i].bytes;
+  }
+}
 
 Result<int64_t> start_log(const SessionStart& start, const std::string& task, EventSink& events) {
   TRY_ASSIGN(const std::string text, first_user_text(start.profile, start.work_tree, task));

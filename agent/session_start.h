@@ -16,6 +16,7 @@ namespace levin::agent {
 
 constexpr const char* kStateFile = "state.bin";      // In a session's folder.
 constexpr std::string_view kMarksSuffix = ".marks";  // Beside a state: places to go back to.
+inline constexpr uint64_t kPrefixBytesMax = uint64_t{4} << 30;  // Of the store of prefixes.
 
 struct SessionStart {
   ModelClient& client;
@@ -26,6 +27,10 @@ struct SessionStart {
   std::string state_file;  // Of this session.
   std::string work_tree;
 };
+
+// Removes the least recently used states of `folder` until what is left has at most `bytes_max`
+// bytes; `kept` stays in any case.
+void trim_prefixes(const std::string& folder, const std::string& kept, uint64_t bytes_max);
 
 // A new session: prefix (its state is stored once per model and text) and the request. Returns how
 // many tokens need no prefill. Errors: those of the client and the transcript.
