@@ -11,6 +11,7 @@ namespace levin::agent {
 
 int command_run(const RunOptions& options, const std::atomic<bool>& interrupted);
 int command_model_info(const std::string& folder, bool json);
+int command_model_quantize(const QuantizeOptions& options);
 int command_doctor();
 int command_tool(const ToolOptions& options, const std::atomic<bool>& interrupted);
 int command_policy_check(const std::vector<std::string>& words);  // None: the files alone.

@@ -70,8 +70,9 @@ void add_run_options(CLI::App* app, RunOptions& options) {
       ->allow_extra_args(false);
   app->add_option("--threads", options.model.num_threads, "CPU threads [one per core]")
       ->check(CLI::Range(1, 1024));
-  app->add_option("--precision", options.model.precision,
-                  "exact (float32 activations and KV) or native [the model's levin.json, else native]")
+  app->add_option(
+         "--precision", options.model.precision,
+         "exact (float32 activations and KV) or native [the model's levin.json, else native]")
       ->check(CLI::IsMember({"exact", "native"}));
   app->add_option("--kv", options.model.kv, "Type of cached keys and values [by precision]")
       ->check(CLI::IsMember({"f32", "bf16"}));
@@ -112,13 +113,26 @@ void add_resume(CLI::App& parent, RunOptions& options, Action& action,
   });
 }
 
-void add_model(CLI::App& parent, std::string& folder, bool& json, Action& action) {
-  CLI::App* app = parent.add_subcommand("model", "Look at checkpoints");
+void add_model(CLI::App& parent, std::string& folder, bool& json, QuantizeOptions& quantize,
+               Action& action) {
+  CLI::App* app = parent.add_subcommand("model", "Look at checkpoints, make smaller ones");
   app->require_subcommand(1);
   CLI::App* info = app->add_subcommand("info", "What a checkpoint holds");
   info->add_option("folder", folder, "Model folder or GGUF file")->required();
   info->add_flag("--json", json, "As JSON");
   info->callback([&] { action = [&] { return command_model_info(folder, json); }; });
+  CLI::App* make =
+      app->add_subcommand("quantize", "Write a smaller copy, and measure what it cost");
+  make->add_option("source", quantize.source, "Model folder")->required();
+  make->add_option("destination", quantize.destination, "New folder")->required();
+  make->add_option("--type", quantize.type, "q8, q4 or experts-int8")
+      ->required()
+      ->check(CLI::IsMember({"q8", "q4", "experts-int8"}));
+  make->add_flag("--keep-lm-head", quantize.keep_lm_head, "lm_head stays as it is");
+  make->add_option("--text", quantize.text, "Measure quality on this file [a text of its own]");
+  make->add_option("--threads", quantize.num_threads, "CPU threads [one per core]")
+      ->check(CLI::Range(1, 1024));
+  make->callback([&] { action = [&] { return command_model_quantize(quantize); }; });
 }
 
 void add_tool(CLI::App& parent, ToolOptions& options, Action& action,
@@ -212,7 +226,8 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
 
   CLI::App* tokenize =
       app->add_subcommand("tokenize", "A JSON string per line -> a list of ids per line");
-  tokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a GGUF file")->required();
+  tokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a GGUF file")
+      ->required();
   tokenize->add_flag("--no-special", options.no_special,
                      "Special tokens in the text are plain text");
   tokenize->callback([&] {
@@ -222,7 +237,8 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
   });
   CLI::App* detokenize =
       app->add_subcommand("detokenize", "A list of ids per line -> a JSON string per line");
-  detokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a GGUF file")->required();
+  detokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a GGUF file")
+      ->required();
   detokenize->callback([&] {
     action = [&] { return debug_detokenize(options.tokenizer, std::cin, std::cout, std::cerr); };
   });
@@ -256,13 +272,14 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   SessionOptions sessions;
   WebCheckCommand web_check;
   DebugOptions debug;
+  QuantizeOptions quantize;
   std::string folder;
   bool json = false;
   Action action;
   add_run(app, run, action, interrupted);
   add_resume(app, run, action, interrupted);
   add_sessions(app, sessions, action, interrupted);
-  add_model(app, folder, json, action);
+  add_model(app, folder, json, quantize, action);
   add_tool(app, tool, action, interrupted);
   std::vector<std::string> words;
   add_policy(app, words, action);
