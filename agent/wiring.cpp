@@ -67,6 +67,8 @@ Result<void> open_folder(const ModelOptions& options, const std::string& folder,
   engine_options.precision = compute.precision;
   engine::SessionOptions session;
   session.kv_dtype = compute.kv_dtype;
+  session.speculation =
+      options.speculate ? engine::Speculation::kWherePays : engine::Speculation::kOff;
   TRY_ASSIGN(opened->engine, engine::Engine::open(engine_options));
   opened->state_key = opened->engine->model().fingerprint;
   TRY_ASSIGN(opened->client,

@@ -325,6 +325,8 @@ Result<std::unique_ptr<Model>> load_model(const std::string& path, const LoadOpt
   auto model = std::make_unique<Model>();
   TRY_ASSIGN(const std::string config_text, open_files(path, model.get()));
   model->fingerprint = fingerprint_of(config_text, model->files);
+  // Rounded activations make another state of the same weights.
+  if (options.precision == Precision::kNative) model->fingerprint += "-native";
   WeightPacker packer;
   const bool packs = options.precision == Precision::kNative;
   Result<Weights> weights =
