@@ -175,18 +175,6 @@ void add_model(CLI::App& parent, std::string& folder, bool& json, RandomOptions&
   info->add_option("folder", folder, "Model folder or GGUF file")->required();
   info->add_flag("--json", json, "As JSON");
   info->callback([&] { action = [&] { return command_model_info(folder, json); }; });
-  CLI::App* make =
-      app->add_subcommand("quantize", "Write a smaller copy, and measure what it cost");
-  make->add_option("source", quantize.source, "Model folder")->required();
-  make->add_option("destination", quantize.destination, "New folder")->required();
-  make->add_option("--type", quantize.type, "q8, q4 or experts-int8")
-      ->required()
-      ->check(CLI::IsMember({"q8", "q4", "experts-int8"}));
-  make->add_flag("--keep-lm-head", quantize.keep_lm_head, "lm_head stays as it is");
-  make->add_option("--text", quantize.text, "Measure quality on this file [a text of its own]");
-  make->add_option("--threads", quantize.num_threads, "CPU threads [one per core]")
-      ->check(CLI::Range(1, 1024));
-  make->callback([&] { action = [&] { return command_model_quantize(quantize); }; });
 }
 
 void add_tool(CLI::App& parent, ToolOptions& options, Action& action,
@@ -238,7 +226,8 @@ void add_webapp(CLI::App& parent, WebappCommand& options, Action& action,
                 const std::atomic<bool>& interrupted) {
   CLI::App* app = parent.add_subcommand(
       "webapp", "Write a small web app, open it in headless Chromium, use it, repair it");
-  app->add_option("prompt", options.run.task, "What to build; - reads it from standard input")->required();
+  app->add_option("prompt", options.run.task, "What to build; - reads it from standard input")
+      ->required();
   app->add_option("--out", options.out, "Folder of the app")->required();
   app->add_option("--accept", options.accept,
                   "Specification: a shipped name or a file [by the prompt's words]");

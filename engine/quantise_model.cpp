@@ -11,6 +11,7 @@
 #include "base/file_io.h"
 #include "engine/gguf_model.h"
 #include "engine/model.h"
+#include "engine/safetensors_stream.h"
 #include "engine/weight_packer.h"
 #include "kernels/tile_encoding.h"
 #include "kernels/tile_packing.h"
@@ -89,19 +90,16 @@ class Quantiser {
       : options_(options), files_(files) {}
 
   Result<QuantiseReport> write(const std::string& path) {
-    const std::string header = plan();
-    TRY_ASSIGN(AtomicFile file, AtomicFile::create(path));
-    const uint64_t length = header.size();
-    TRY(file.write({reinterpret_cast<const char*>(&length), sizeof length}));
-    TRY(file.write(header));
+    plan();
+    TRY_ASSIGN(SafeTensorsStream file, SafeTensorsStream::create(path, planned_, metadata_));
     for (const auto& [name, info] : files_.tensors()) {
       if (is_tiled(name, info)) {
         TRY(write_tiles(name, info, file));
       } else {
-        TRY(file.write({reinterpret_cast<const char*>(info.data.data()), info.data.size()}));
+        TRY(file.write(info.data));
       }
     }
-    TRY(file.commit());
+    TRY(file.finish());
     return report_;
   }
 
@@ -110,41 +108,34 @@ class Quantiser {
     return is_bulk(name, info, options_) && kernels::can_tile(info.shape[1]);
   }
 
-  // The header of the file; sizes are known before any weight is read.
-  std::string plan() {
-    json header = json::object();
-    json& metadata = header["__metadata__"] = json::object();
-    for (const auto& [key, value] : files_.metadata()) metadata[key] = value;
-    metadata["levin.format"] = "1";
-    uint64_t begin = 0;
+  // What the file will hold; sizes are known before any weight is read.
+  void plan() {
+    metadata_ = files_.metadata();
+    metadata_["levin.format"] = "1";
     const DType type = tile_type(options_.type);
     for (const auto& [name, info] : files_.tensors()) {
       report_.bytes_before += info.data.size();
-      uint64_t bytes = info.data.size();
-      json entry = {{"dtype", info.dtype}, {"shape", info.shape}};
+      SafeTensorsStream::Tensor& one =
+          planned_.emplace_back(SafeTensorsStream::Tensor{name, info.dtype, info.shape});
+      one.bytes = info.data.size();
       if (is_tiled(name, info)) {
-        const int64_t panels = kernels::num_panels(info.shape[0]);
-        const size_t panel = kernels::panel_bytes(type, info.shape[1]);
-        bytes = static_cast<uint64_t>(panels) * panel;
-        entry = {{"dtype", "U8"}, {"shape", {panels, panel}}};
-        metadata[kTileKeyPrefix + name] =
+        const auto panel = static_cast<int64_t>(kernels::panel_bytes(type, info.shape[1]));
+        one.dtype = "U8";
+        one.shape = {kernels::num_panels(info.shape[0]), panel};
+        one.bytes = kernels::tiled_bytes(type, info.shape[0], info.shape[1]);
+        metadata_[kTileKeyPrefix + name] =
             fmt::format("{} {} {}", tile_name(options_.type), info.shape[0], info.shape[1]);
         ++report_.num_quantised;
       } else {
         ++report_.num_kept;
         if (is_bulk(name, info, options_)) report_.no_tiles.push_back(name);
       }
-      entry["data_offsets"] = {begin, begin + bytes};
-      header[name] = std::move(entry);
-      begin += bytes;
+      report_.bytes_after += one.bytes;
     }
-    report_.bytes_after = begin;
-    std::string text = header.dump();
-    text.resize((text.size() + 8 + 63) / 64 * 64 - 8, ' ');  // Data begins aligned.
-    return text;
   }
 
-  Result<void> write_tiles(const std::string& name, const TensorInfo& info, AtomicFile& file) {
+  Result<void> write_tiles(const std::string& name, const TensorInfo& info,
+                           SafeTensorsStream& file) {
     const DType type = tile_type(options_.type);
     const int64_t panels = kernels::num_panels(info.shape[0]);
     const size_t panel = kernels::panel_bytes(type, info.shape[1]);
@@ -171,7 +162,7 @@ class Quantiser {
             ErrorCode::kUnsupported,
             fmt::format("tensor '{}': weights are too large for half precision scales", name));
       }
-      TRY(file.write({tiles.data(), tiles.size()}));
+      TRY(file.write(std::as_bytes(std::span<const char>(tiles))));
       release_pages(info.data.subspan(
           0, info.data.size() / static_cast<size_t>(panels) * static_cast<size_t>(first + count)));
     }
@@ -181,6 +172,8 @@ class Quantiser {
 
   const QuantiseOptions& options_;
   const TensorFiles& files_;
+  std::vector<SafeTensorsStream::Tensor> planned_;
+  std::map<std::string, std::string> metadata_;
   QuantiseReport report_;
 };
 
