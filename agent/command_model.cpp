@@ -25,9 +25,18 @@ struct DtypeTotal {
 std::map<std::string, DtypeTotal> totals_of(const engine::TensorFiles& files) {
   std::map<std::string, DtypeTotal> totals;
   for (const auto& [name, info] : files.tensors()) {
-    DtypeTotal& total = totals[info.dtype];
+    std::string dtype = info.dtype;
+    int64_t parameters = info.num_elements();
+    // A tiled tensor is bytes in the file; what they hold stands in the metadata, already checked.
+    const auto tiles = files.metadata().find(engine::kTileKeyPrefix + name);
+    if (tiles != files.metadata().end()) {
+      const Result<engine::MatrixView> shape = engine::parse_tile_value(tiles->second);
+      if (shape) parameters = shape->rows * shape->cols;
+      dtype = tiles->second.substr(0, tiles->second.find(' ')) + " tiles";
+    }
+    DtypeTotal& total = totals[dtype];
     ++total.tensors;
-    total.parameters += info.num_elements();
+    total.parameters += parameters;
     total.bytes += info.data.size();
   }
   return totals;
@@ -87,7 +96,9 @@ ordered_json describe(const engine::Model& model, const ModelCard& card) {
 }
 
 Result<ordered_json> load_and_describe(const std::string& folder) {
-  TRY_ASSIGN(const std::unique_ptr<engine::Model> model, engine::load_model(folder));
+  engine::LoadOptions load;
+  load.dequantises = false;
+  TRY_ASSIGN(const std::unique_ptr<engine::Model> model, engine::load_model(folder, load));
   TRY_ASSIGN(const ModelCard card, load_model_card(folder));
   ordered_json out = describe(*model, card);
   const Result<engine::Tokenizer> tokenizer = engine::open_tokenizer(folder, "m1");

@@ -13,6 +13,7 @@ int command_run(const RunOptions& options, const std::atomic<bool>& interrupted)
 int command_model_random(const RandomOptions& options);
 int command_bench(const BenchOptions& options);
 int command_model_info(const std::string& folder, bool json);
+int command_model_quantize(const QuantizeOptions& options);
 int command_doctor();
 int command_map(const MapOptions& options, const std::atomic<bool>& interrupted);
 int command_tool(const ToolOptions& options, const std::atomic<bool>& interrupted);

@@ -43,6 +43,15 @@ struct RunOptions {
   sandbox::Profile sandbox = sandbox::Profile::kWorkspace;
 };
 
+struct QuantizeOptions {
+  std::string source;
+  std::string destination;
+  std::string type;  // q8, q4, experts-int8
+  std::string text;  // File that quality is measured on; empty: a text of the program's own.
+  bool keep_lm_head = false;
+  int num_threads = 0;
+};
+
 struct LogitsOptions {
   std::string model;
   std::string input;

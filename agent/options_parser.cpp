@@ -75,8 +75,9 @@ void add_run_options(CLI::App* app, RunOptions& options) {
       ->allow_extra_args(false);
   app->add_option("--threads", options.model.num_threads, "CPU threads [one per core]")
       ->check(CLI::Range(1, 1024));
-  app->add_option("--precision", options.model.precision,
-                  "exact (float32 activations and KV) or native [the model's levin.json, else native]")
+  app->add_option(
+         "--precision", options.model.precision,
+         "exact (float32 activations and KV) or native [the model's levin.json, else native]")
       ->check(CLI::IsMember({"exact", "native"}));
   app->add_option("--kv", options.model.kv, "Type of cached keys and values [by precision]")
       ->check(CLI::IsMember({"f32", "bf16"}));
@@ -149,10 +150,26 @@ void add_random(CLI::App& model, RandomOptions& options, Action& action) {
   app->callback([&] { action = [&] { return command_model_random(options); }; });
 }
 
+void add_quantize(CLI::App& model, QuantizeOptions& options, Action& action) {
+  CLI::App* app =
+      model.add_subcommand("quantize", "Write a smaller copy, and measure what it cost");
+  app->add_option("source", options.source, "Model folder")->required();
+  app->add_option("destination", options.destination, "New folder")->required();
+  app->add_option("--type", options.type, "q8, q4 or experts-int8")
+      ->required()
+      ->check(CLI::IsMember({"q8", "q4", "experts-int8"}));
+  app->add_flag("--keep-lm-head", options.keep_lm_head, "lm_head stays as it is");
+  app->add_option("--text", options.text, "Measure quality on this file [a text of its own]");
+  app->add_option("--threads", options.num_threads, "CPU threads [one per core]")
+      ->check(CLI::Range(1, 1024));
+  app->callback([&] { action = [&] { return command_model_quantize(options); }; });
+}
+
 void add_model(CLI::App& parent, std::string& folder, bool& json, RandomOptions& random,
-               Action& action) {
-  CLI::App* app = parent.add_subcommand("model", "Look at checkpoints");
+               QuantizeOptions& quantize, Action& action) {
+  CLI::App* app = parent.add_subcommand("model", "Look at checkpoints, make smaller ones");
   add_random(*app, random, action);
+  add_quantize(*app, quantize, action);
   app->require_subcommand(1);
   CLI::App* info = app->add_subcommand("info", "What a checkpoint holds");
   info->add_option("folder", folder, "Model folder or GGUF file")->required();
@@ -209,7 +226,8 @@ void add_webapp(CLI::App& parent, WebappCommand& options, Action& action,
                 const std::atomic<bool>& interrupted) {
   CLI::App* app = parent.add_subcommand(
       "webapp", "Write a small web app, open it in headless Chromium, use it, repair it");
-  app->add_option("prompt", options.run.task, "What to build; - reads it from standard input")->required();
+  app->add_option("prompt", options.run.task, "What to build; - reads it from standard input")
+      ->required();
   app->add_option("--out", options.out, "Folder of the app")->required();
   app->add_option("--accept", options.accept,
                   "Specification: a shipped name or a file [by the prompt's words]");
@@ -309,7 +327,8 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
 
   CLI::App* tokenize =
       app->add_subcommand("tokenize", "A JSON string per line -> a list of ids per line");
-  tokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a GGUF file")->required();
+  tokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a GGUF file")
+      ->required();
   tokenize->add_flag("--no-special", options.no_special,
                      "Special tokens in the text are plain text");
   tokenize->callback([&] {
@@ -319,7 +338,8 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
   });
   CLI::App* detokenize =
       app->add_subcommand("detokenize", "A list of ids per line -> a JSON string per line");
-  detokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a GGUF file")->required();
+  detokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a GGUF file")
+      ->required();
   detokenize->callback([&] {
     action = [&] { return debug_detokenize(options.tokenizer, std::cin, std::cout, std::cerr); };
   });
@@ -357,13 +377,14 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   WebCheckCommand web_check;
   WebappCommand webapp;
   DebugOptions debug;
+  QuantizeOptions quantize;
   std::string folder;
   bool json = false;
   Action action;
   add_run(app, run, action, interrupted);
   add_resume(app, run, action, interrupted);
   add_sessions(app, sessions, action, interrupted);
-  add_model(app, folder, json, random, action);
+  add_model(app, folder, json, random, quantize, action);
   add_bench(app, bench, action);
   add_tool(app, tool, action, interrupted);
   std::vector<std::string> words;

@@ -88,6 +88,7 @@ enum class Precision {
 
 struct LoadOptions {
   Precision precision = Precision::kExact;
+  bool dequantises = true;  // False: quantised matrices are checked, their exact views stay empty.
   const kernels::Parallel* parallel = nullptr;  // Packs tiles; null: the calling thread alone.
 };
 

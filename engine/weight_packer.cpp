@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include "kernels/repack.h"
 #include "kernels/tile_packing.h"
 
 namespace levin::engine {
@@ -25,15 +26,14 @@ size_t round_up(size_t value, size_t to) {
   return (value + to - 1) / to * to;
 }
 
-// The file's pages are clean and can be read again: giving them back keeps the peak at one copy.
+}  // namespace
+
 void release_pages(std::span<const std::byte> source) {
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t begin = round_up(reinterpret_cast<size_t>(source.data()), page);
   const size_t end = (reinterpret_cast<size_t>(source.data()) + source.size()) / page * page;
   if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
-
-}  // namespace
 
 WeightArena::WeightArena(WeightArena&& other) noexcept {
   *this = std::move(other);
@@ -101,18 +101,26 @@ Result<MatrixView> WeightPacker::plan(Task task) {
   const MatrixView& to = task.to;
   TRY_ASSIGN(char* memory, arena_.allocate(kernels::tiled_bytes(to.dtype, to.rows, to.cols)));
   task.to.data = memory;
-  tasks_.push_back(task);
-  return task.to;
+  tasks_.push_back(std::move(task));
+  return tasks_.back().to;
 }
 
-Result<MatrixView> WeightPacker::add(const TensorInfo& info, int64_t rows, int64_t cols) {
-  MatrixView none;
-  if (info.dtype != "BF16" || !kernels::can_tile(cols)) return none;
+Result<MatrixView> WeightPacker::add(const std::string& name, const TensorInfo& info, int64_t rows,
+                                     int64_t cols) {
   Task task;
+  kernels::BlockType blocks;
+  if (kernels::parse_block_type(info.dtype, &blocks)) {
+    task.blocks = blocks;
+    task.to = {nullptr, kernels::tile_type_of(blocks), rows, cols};
+  } else if (info.dtype == "BF16" && kernels::can_tile(cols)) {
+    task.to = {nullptr, DType::kTileBF16, rows, cols};
+  } else {
+    return MatrixView{};
+  }
   task.from = {info.data.data(), DType::kBF16, rows, cols};
-  task.to = {nullptr, DType::kTileBF16, rows, cols};
   task.source = info.data;
-  return plan(task);
+  task.name = name;
+  return plan(std::move(task));
 }
 
 Result<MatrixView> WeightPacker::add_tiles(const TensorInfo& info, const MatrixView& shape) {
@@ -121,30 +129,43 @@ Result<MatrixView> WeightPacker::add_tiles(const TensorInfo& info, const MatrixV
   task.from.data = info.data.data();
   task.to = shape;
   task.source = info.data;
-  return plan(task);
+  return plan(std::move(task));
 }
 
-void WeightPacker::run(const kernels::Parallel& parallel) {
+void WeightPacker::pack(const Task& task, int64_t first, int64_t last) {
+  char* out = static_cast<char*>(const_cast<void*>(task.to.data));
+  if (task.blocks) {
+    const bool is_good = kernels::repack_panels(*task.blocks, task.from.data, task.to.rows,
+                                                task.to.cols, first, last, out);
+    if (!is_good) task.is_bad->store(true);
+  } else if (task.from.dtype != task.to.dtype) {
+    kernels::pack_bf16_panels(task.from, first, last, out);
+  } else {
+    const size_t stride = kernels::panel_bytes(task.to.dtype, task.to.cols);
+    std::memcpy(out + static_cast<size_t>(first) * stride,
+                static_cast<const char*>(task.from.data) + static_cast<size_t>(first) * stride,
+                static_cast<size_t>(last - first) * stride);
+  }
+}
+
+Result<void> WeightPacker::run(const kernels::Parallel& parallel) {
+  constexpr int64_t kPanelsPerRange = 8;
+  std::atomic<bool> is_bad = false;
   // One task after the other, each split over the threads: the file is read in order.
-  for (const Task& task : tasks_) {
+  for (Task& task : tasks_) {
+    task.is_bad = &is_bad;
     const auto body = [](void* argument, int64_t begin, int64_t end, int) {
-      const Task& one = *static_cast<const Task*>(argument);
-      char* out = static_cast<char*>(const_cast<void*>(one.to.data));
-      if (one.from.dtype != one.to.dtype) {
-        kernels::pack_bf16_panels(one.from, begin, end, out);
-        return;
-      }
-      const size_t stride = kernels::panel_bytes(one.to.dtype, one.to.cols);
-      std::memcpy(out + static_cast<size_t>(begin) * stride,
-                  static_cast<const char*>(one.from.data) + static_cast<size_t>(begin) * stride,
-                  static_cast<size_t>(end - begin) * stride);
+      pack(*static_cast<const Task*>(argument), begin, end);
     };
-    constexpr int64_t kPanelsPerRange = 8;
-    parallel.run(parallel.self, kernels::num_panels(task.to.rows), kPanelsPerRange, body,
-                 const_cast<Task*>(&task));
+    parallel.run(parallel.self, kernels::num_panels(task.to.rows), kPanelsPerRange, body, &task);
     release_pages(task.source);
+    if (is_bad) {
+      return Error(ErrorCode::kCorrupt,
+                   fmt::format("tensor '{}': a scale is not a finite number", task.name));
+    }
   }
   tasks_.clear();
+  return {};
 }
 
 }  // namespace levin::engine

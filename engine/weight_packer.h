@@ -5,13 +5,16 @@
 // twice that.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "engine/tensor_files.h"
 #include "kernels/ops.h"
+#include "kernels/quant_blocks.h"
 #include "kernels/tensor_view.h"
 
 namespace levin::engine {
@@ -38,6 +41,9 @@ class WeightArena {
   size_t bytes_ = 0;
 };
 
+// Gives clean pages of a mapped file back: they can be read again, and the peak stays low.
+void release_pages(std::span<const std::byte> source);
+
 // How a tiled matrix is described in the metadata of quantised safetensors
 // (docs/formats/quantized.md): key kTileKeyPrefix + tensor name, value "q4 ROWS COLS".
 inline constexpr const char* kTileKeyPrefix = "levin.tile:";
@@ -50,12 +56,14 @@ class WeightPacker {
   // Plans the matrix [rows, cols] of `info` and returns its future view: valid after run(). A
   // matrix for which there are no tiles (float32 and half, or columns that do not fill a tile)
   // comes back with null data: read it where it lies. Errors: kLimit.
-  Result<kernels::MatrixView> add(const TensorInfo& info, int64_t rows, int64_t cols);
+  Result<kernels::MatrixView> add(const std::string& name, const TensorInfo& info, int64_t rows,
+                                  int64_t cols);
   // Plans a copy of tiles that a file already holds.
   Result<kernels::MatrixView> add_tiles(const TensorInfo& info, const kernels::MatrixView& shape);
 
-  // Packs everything that was planned.
-  void run(const kernels::Parallel& parallel);
+  // Packs everything that was planned. Errors: kCorrupt naming a tensor with a scale that is not a
+  // finite number.
+  Result<void> run(const kernels::Parallel& parallel);
 
   WeightArena take_arena() { return std::move(arena_); }
 
@@ -64,7 +72,11 @@ class WeightPacker {
     kernels::MatrixView from;  // Row-major, or tiles as in `to`.
     kernels::MatrixView to;
     std::span<const std::byte> source;
+    std::string name;
+    std::optional<kernels::BlockType> blocks;  // Then `from` is rows of these.
+    std::atomic<bool>* is_bad = nullptr;
   };
+  static void pack(const Task& task, int64_t first, int64_t last);
   Result<kernels::MatrixView> plan(Task task);
 
   WeightArena arena_;

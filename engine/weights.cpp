@@ -22,8 +22,8 @@ using kernels::DType;
 class TensorSource {
  public:
   // packer: null where weights are read as the file has them.
-  TensorSource(const TensorFiles& files, Weights* owner, WeightPacker* packer)
-      : files_(files), owner_(owner), packer_(packer) {}
+  TensorSource(const TensorFiles& files, Weights* owner, WeightPacker* packer, bool dequantises)
+      : files_(files), owner_(owner), packer_(packer), dequantises_(dequantises) {}
 
   bool has(const std::string& name) const { return files_.find(name) != nullptr; }
 
@@ -34,7 +34,7 @@ class TensorSource {
     if (packer_ == nullptr) return plain(name, rows, cols);
     const TensorInfo* info = get(name, {rows, cols});
     if (info == nullptr) return {};
-    const MatrixView packed = keep(packer_->add(*info, rows, cols));
+    const MatrixView packed = keep(packer_->add(name, *info, rows, cols));
     return packed.data != nullptr || error_ ? packed : plain(name, rows, cols);
   }
 
@@ -52,6 +52,13 @@ class TensorSource {
     view.cols = cols;
     if (block_type_of(*info)) view.data = dequantised(name, *info);
     return view;
+  }
+
+  // lm_head: its inputs are rounded only where the file has it in blocks.
+  MatrixView head(const std::string& name, int64_t rows, int64_t cols) {
+    const TensorInfo* info = files_.find(name);
+    const bool is_blocks = info != nullptr && block_type_of(*info).has_value();
+    return is_blocks ? matrix(name, rows, cols) : plain(name, rows, cols);
   }
 
   std::vector<float> vector(const std::string& name, int64_t size) {
@@ -100,6 +107,7 @@ class TensorSource {
     const TensorInfo* info = get(name, {kernels::num_panels(rows), panel});
     if (info == nullptr) return {};
     if (packer_ != nullptr) return keep(packer_->add_tiles(*info, *shape));
+    if (!dequantises_) return *shape;
     shape->data = info->data.data();
     std::vector<float>& copy = owner_->dequantised.emplace_back();
     copy.reserve(static_cast<size_t>(rows * cols));
@@ -112,10 +120,8 @@ class TensorSource {
   }
 
   static std::optional<kernels::BlockType> block_type_of(const TensorInfo& info) {
-    if (info.dtype == "Q4_0") return kernels::BlockType::kQ4_0;
-    if (info.dtype == "Q8_0") return kernels::BlockType::kQ8_0;
-    if (info.dtype == "Q4_K") return kernels::BlockType::kQ4_K;
-    if (info.dtype == "Q6_K") return kernels::BlockType::kQ6_K;
+    kernels::BlockType type;
+    if (kernels::parse_block_type(info.dtype, &type)) return type;
     return std::nullopt;
   }
 
@@ -126,6 +132,7 @@ class TensorSource {
 
   // Exact weights of a quantised tensor: a float32 copy.
   const float* dequantised(const std::string& name, const TensorInfo& info) {
+    if (!dequantises_) return nullptr;
     const kernels::BlockType type = *block_type_of(info);
     const int64_t num_blocks = info.num_elements() / kernels::block_weights(type);
     const int64_t bad = kernels::find_bad_block(type, info.data.data(), num_blocks);
@@ -190,6 +197,7 @@ class TensorSource {
   const TensorFiles& files_;
   Weights* owner_;
   WeightPacker* packer_;
+  bool dequantises_;
   std::optional<Error> error_;
 };
 
@@ -249,9 +257,9 @@ void load_moe(TensorSource& source, const ModelConfig& config, const std::string
 }
 
 Result<Weights> load_weights(const TensorFiles& files, const ModelConfig& config,
-                             WeightPacker* packer) {
+                             WeightPacker* packer, bool dequantises) {
   Weights weights;
-  TensorSource source(files, &weights, packer);
+  TensorSource source(files, &weights, packer, dequantises);
   weights.embedding =
       source.plain("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
   // Stops at the first problem: a wrong config may claim millions of experts that no file holds.
@@ -267,8 +275,8 @@ Result<Weights> load_weights(const TensorFiles& files, const ModelConfig& config
   }
   weights.final_norm = source.vector("model.norm.weight", config.hidden_size);
   const bool tied = config.tie_word_embeddings && !source.has("lm_head.weight");
-  weights.lm_head = source.plain(tied ? "model.embed_tokens.weight" : "lm_head.weight",
-                                 config.vocab_size, config.hidden_size);
+  weights.lm_head = source.head(tied ? "model.embed_tokens.weight" : "lm_head.weight",
+                                config.vocab_size, config.hidden_size);
   TRY(source.result());
   return weights;
 }
@@ -321,10 +329,13 @@ Result<std::unique_ptr<Model>> load_model(const std::string& path, const LoadOpt
   if (options.precision == Precision::kNative) model->fingerprint += "-native";
   WeightPacker packer;
   const bool packs = options.precision == Precision::kNative;
-  Result<Weights> weights = load_weights(model->files, model->config, packs ? &packer : nullptr);
+  Result<Weights> weights =
+      load_weights(model->files, model->config, packs ? &packer : nullptr, options.dequantises);
   if (!weights) return std::move(weights).error().context("loading the model in " + path);
   model->weights = *std::move(weights);
-  packer.run(options.parallel != nullptr ? *options.parallel : kernels::on_this_thread());
+  Result<void> packed =
+      packer.run(options.parallel != nullptr ? *options.parallel : kernels::on_this_thread());
+  if (!packed) return std::move(packed).error().context("loading the model in " + path);
   model->weights.packed = packer.take_arena();
   const ModelConfig& config = model->config;
   for (int64_t c = 0; c < config.rotary_dim / 2; ++c) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 namespace levin::kernels {
 namespace {
@@ -106,6 +107,19 @@ void dequantise(BlockType type, const void* blocks, int64_t num_blocks, float* o
     case BlockType::kQ6_K:
       return dequantise_all<BlockQ6_K>(blocks, num_blocks, 256, out);
   }
+}
+
+bool parse_block_type(std::string_view name, BlockType* type) {
+  constexpr std::pair<std::string_view, BlockType> kNames[] = {{"Q4_0", BlockType::kQ4_0},
+                                                               {"Q8_0", BlockType::kQ8_0},
+                                                               {"Q4_K", BlockType::kQ4_K},
+                                                               {"Q6_K", BlockType::kQ6_K}};
+  for (const auto& [known, value] : kNames) {
+    if (name != known) continue;
+    *type = value;
+    return true;
+  }
+  return false;
 }
 
 int64_t find_bad_block(BlockType type, const void* blocks, int64_t num_blocks) {

@@ -16,6 +16,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace levin::kernels {
 
@@ -89,6 +90,9 @@ int q6_k_value(const BlockQ6_K& block, int index);
 // The numbers that `num_blocks` blocks stand for, as float32 (plain reference, in the order of the
 // formulas above). `blocks` may lie at any address.
 void dequantise(BlockType type, const void* blocks, int64_t num_blocks, float* out);
+
+// Of a tensor type's name ("Q4_0" ...); false for other names.
+bool parse_block_type(std::string_view name, BlockType* type);
 
 // Index of the first block with a scale that is infinite or not a number, or -1.
 int64_t find_bad_block(BlockType type, const void* blocks, int64_t num_blocks);
