@@ -12,6 +12,7 @@ namespace levin::agent {
 
 struct ModelOptions {
   std::string model;    // Folder, "script:FILE", or empty for the embedded model.
+  std::string profile;  // Prompt profile; empty: the one that the model names.
   int num_threads = 0;  // 0: one per core.
   std::string isa;      // "", reference, baseline, avx2, avx512
   std::string precision;  // "", exact, native

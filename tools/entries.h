@@ -18,11 +18,14 @@ inline constexpr std::string_view kApplyPatchExample =
     R"({"patch":"*** Begin Patch\n*** Delete File: a.py\n*** End Patch"})";
 inline constexpr std::string_view kTestExample = R"({"command":"make test"})";
 
+inline constexpr std::string_view kMapExample = R"({"focus":["src/a.py"],"tokens":1000})";
+
 ToolEntry bash_tool();
 ToolEntry read_tool();
 ToolEntry search_tool();
 ToolEntry edit_tool();
 ToolEntry write_tool();
+ToolEntry map_tool();
 ToolEntry apply_patch_tool();
 ToolEntry test_tool();
 
