@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "agent/commands.h"
+#include "agent/config.h"
 #include "agent/index_wiring.h"
 #include "agent/wiring.h"
 #include "tools/registry.h"
@@ -23,6 +24,8 @@ Result<tools::ToolResult> call_tool(const ToolOptions& options,
   tools::ToolContext context{workspace, nullptr, {}, &interrupted, ""};
   context.index_database = index_options(workspace.root(), interrupted).database;
   context.checks_syntax = true;
+  TRY_ASSIGN(const Config config, load_config(folder.string()));
+  context.test_command = config.test_command;
   const std::string arguments((std::istreambuf_iterator<char>(std::cin)),
                               std::istreambuf_iterator<char>());
   const tools::Registry registry = tools::make_registry();

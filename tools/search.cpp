@@ -9,6 +9,7 @@
 #include "tools/regex.h"
 #include "tools/search_symbols.h"
 #include "tools/search_text.h"
+#include "tools/text_lines.h"
 
 namespace levin::tools {
 namespace {
@@ -58,7 +59,7 @@ ToolResult search_files(const Query& query, Workspace& workspace) {
     const bool none_left_out = shown == total++;
     if (none_left_out && shown < kHitsShownMax &&
         body.size() + file.path.size() < kSearchBodyBytesMax) {
-      body += '\n' + file.path;
+      body += '\n' + shown_name(file.path);
       ++shown;
     }
     return true;

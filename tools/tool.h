@@ -16,6 +16,7 @@
 
 namespace levin::tools {
 
+class WebBrowser;
 class Workspace;
 
 struct FileChange {
@@ -57,6 +58,9 @@ struct ToolContext {
   std::function<std::string(const std::string& command)> refusal = nullptr;
   std::string index_database = {};  // Of the repository index; empty: in memory, for one call.
   bool checks_syntax = false;       // New syntax errors are told behind the result of an edit.
+  // Starts the browser when it is first needed; empty: web_check is refused.
+  std::function<Result<WebBrowser*>()> browser = nullptr;
+  std::string test_command = "";  // What `test` runs; empty: it looks for one.
 };
 
 }  // namespace levin::tools
