@@ -23,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Cost {
   double milliseconds = 0;
+  double cpu_milliseconds = 0;
   long peak_kib = 0;
   bool worked = false;
 };
@@ -41,7 +42,11 @@ Cost run(const std::vector<std::string>& words) {
   int status = 0;
   rusage usage{};
   ::wait4(child, &status, 0, &usage);
-  return {std::chrono::duration<double, std::milli>(Clock::now() - start).count(), usage.ru_maxrss,
+  const auto milliseconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_usec) / 1e3;
+  };
+  return {std::chrono::duration<double, std::milli>(Clock::now() - start).count(),
+          milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime), usage.ru_maxrss,
           WIFEXITED(status) && WEXITSTATUS(status) == 0};
 }
 
@@ -90,7 +95,8 @@ void make_tree(const fs::path& root, int files) {
 }
 
 void print(const char* name, const Cost& cost) {
-  std::cout << name << ',' << cost.milliseconds << ',' << cost.peak_kib / 1024 << ','
+  std::cout << name << ',' << cost.milliseconds << ',' << cost.cpu_milliseconds << ','
+            << cost.peak_kib / 1024 << ','
             << (cost.worked ? "ok" : "failed") << std::endl;
 }
 
@@ -117,7 +123,7 @@ int main(int argc, char** argv) {
   const fs::path root = argc > 3 ? fs::path(argv[3]) : temporary / "tree";
   if (argc <= 3) make_tree(root, argc > 2 ? std::atoi(argv[2]) : 70'000);
   const std::vector<std::string> map = {argv[1], "map", "--workspace", root.string()};
-  std::cout << "what,milliseconds,peak_mib,outcome\n";
+  std::cout << "what,milliseconds,cpu_milliseconds,peak_mib,outcome" << std::endl;
   print("cold", run(map));
   run(map);  // Files that were written just before the first run are read again.
   print("warm, best of 5", best_of(5, map));
