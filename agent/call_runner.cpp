@@ -7,6 +7,7 @@
 
 #include "agent/unified_diff.h"
 #include "tools/patch_apply.h"
+#include "tools/syntax_check.h"
 #include "tools/workspace.h"
 
 namespace levin::agent {
@@ -31,6 +32,20 @@ CommandItem::Status status_of(const tools::ToolResult& result) {
 std::string output_of(const std::string& text) {
   const size_t line = text.find('\n');
   return line == std::string::npos ? "" : text.substr(line + 1);
+}
+
+// Behind the text of each file that a patch wrote.
+void tell_syntax(const std::vector<tools::FileChange>& changes,
+                 tools::PatchOutcome& outcome) {
+  for (tools::PatchedFile& file : outcome.files) {
+    tools::ToolResult result;
+    result.text = file.text;
+    for (const tools::FileChange& change : changes) {
+      if (change.path == file.path) result.changes.push_back(change);
+    }
+    tools::add_syntax_notes(result);
+    file.text = std::move(result.text);
+  }
 }
 
 }  // namespace
@@ -183,6 +198,7 @@ std::vector<CallResult> CallRunner::run_edits(const std::vector<EditGroup>& grou
     }
     tools::ToolResult changes;
     changes.changes = std::move(outcome.changes);
+    if (context_.checks_syntax) tell_syntax(changes.changes, outcome);
     if (!changes.changes.empty()) report({"edit", "{}"}, changes, step);
     for (const tools::PatchedFile& file : outcome.files) {
       ++num_calls_;

@@ -14,6 +14,7 @@
 #include "agent/config.h"
 #include "agent/git_workspace.h"
 #include "agent/human_sink.h"
+#include "agent/index_wiring.h"
 #include "agent/paths.h"
 #include "agent/request.h"
 #include "agent/session_checkpoints.h"
@@ -243,6 +244,8 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   tools::ToolContext tools{
       *parts.workspace, parts.sandbox.get(), {}, &interrupted, parts.session_folder + "/spill"};
   tools.audit = parts.audit.get();
+  tools.index_database = index_options(parts.workspace->root(), interrupted).database;
+  tools.checks_syntax = parts.model.profile.checks_syntax;
   tools.refusal = [&parts](const std::string& command) {
     return denial_text(command, parts.rules.decide(command));
   };

@@ -5,6 +5,7 @@
 
 #include "agent/commands.h"
 #include "agent/config.h"
+#include "agent/index_wiring.h"
 #include "agent/wiring.h"
 #include "tools/registry.h"
 #include "tools/workspace.h"
@@ -21,6 +22,8 @@ Result<tools::ToolResult> call_tool(const ToolOptions& options,
   }
   TRY_ASSIGN(tools::Workspace workspace, tools::Workspace::open(folder.string()));
   tools::ToolContext context{workspace, nullptr, {}, &interrupted, ""};
+  context.index_database = index_options(workspace.root(), interrupted).database;
+  context.checks_syntax = true;
   TRY_ASSIGN(const Config config, load_config(folder.string()));
   context.test_command = config.test_command;
   const std::string arguments((std::istreambuf_iterator<char>(std::cin)),

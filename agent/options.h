@@ -13,6 +13,7 @@ namespace levin::agent {
 struct ModelOptions {
   std::string model;          // Folder, GGUF file, "script:FILE", or empty for the embedded model.
   std::string chat_template;  // Of a GGUF file whose own is not known: m1, text-01 or vllm.
+  std::string profile;        // Prompt profile; empty: the one that the model names.
   int num_threads = 0;        // 0: one per core.
   std::string isa;            // "", reference, baseline, avx2, avx512
   std::string precision;      // "", exact, native

@@ -50,6 +50,8 @@ void add_run_options(CLI::App* app, RunOptions& options) {
                   "Model folder, GGUF file, or script:FILE [the embedded model]");
   app->add_option("--chat-template", options.model.chat_template,
                   "GGUF: m1, text-01 or vllm [recognised in the file]");
+  app->add_option("--profile", options.model.profile,
+                  "Prompt profile: core, or repo with the map [the model's]");
   app->add_flag("--json", options.json, "Events as JSON lines on stdout");
   app->add_option("--max-turns", options.turns_max, "Model replies at most")
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}))
@@ -182,7 +184,7 @@ void add_tool(CLI::App& parent, ToolOptions& options, Action& action,
   CLI::App* app = parent.add_subcommand(
       "tool",
       "Run one tool: arguments as JSON on stdin, the text that a model would see on stdout");
-  app->add_option("name", options.name, "bash, read, search, edit or write")->required();
+  app->add_option("name", options.name, "bash, read, search, edit, write, map, apply-patch or test")->required();
   app->add_option("--workspace", options.workspace, "Folder to work in")->capture_default_str();
   add_sandbox_option(*app, &options.sandbox);
   app->callback([&] { action = [&] { return command_tool(options, interrupted); }; });

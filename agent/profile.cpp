@@ -9,6 +9,24 @@
 
 namespace levin::agent {
 
+namespace {
+
+// options.json: {"checks_syntax": true}.
+Result<void> read_options(const std::string& path, Profile& profile) {
+  if (!std::filesystem::exists(path)) return {};
+  TRY_ASSIGN(const std::string text, read_file(path, 1 << 20));
+  const auto options = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const bool is_known = options.is_object() && options.size() == 1 &&
+                        options.contains("checks_syntax") && options["checks_syntax"].is_boolean();
+  if (!is_known) {
+    return Error(ErrorCode::kCorrupt, path + R"(: expected {"checks_syntax": true or false})");
+  }
+  profile.checks_syntax = options["checks_syntax"].get<bool>();
+  return {};
+}
+
+}  // namespace
+
 Result<Profile> load_profile(const std::string& data_folder, const std::string& name) {
   const std::string folder = data_folder + "/prompts/" + name;
   if (name.empty() || name.find('/') != std::string::npos ||
@@ -30,6 +48,7 @@ Result<Profile> load_profile(const std::string& data_folder, const std::string& 
     profile.system_text.pop_back();
   Result<std::string> first_user = read_file(folder + "/first_user.txt", 1 << 20);
   if (first_user) profile.first_user = *first_user;
+  TRY(read_options(folder + "/options.json", profile));
   TRY_ASSIGN(const std::string lines, read_file(folder + "/tools.jsonl", 1 << 20));
   for (size_t begin = 0; begin < lines.size();) {
     const size_t end = std::min(lines.find('\n', begin), lines.size());

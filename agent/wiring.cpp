@@ -123,7 +123,8 @@ Result<OpenedModel> open_model(const ModelOptions& options) {
     opened.name = opened.is_embedded ? kEmbeddedModel : options.model;
   }
   TRY_ASSIGN(opened.card, load_model_card(folder));
-  TRY_ASSIGN(opened.profile, load_profile(data, opened.card.profile));
+  TRY_ASSIGN(opened.profile, load_profile(data, options.profile.empty() ? opened.card.profile
+                                                                        : options.profile));
   TRY_ASSIGN(opened.fingerprint, fingerprint_of(folder));
   return opened;
 }

@@ -20,11 +20,14 @@ inline constexpr std::string_view kWebCheckExample =
     R"({"actions":[{"click":"#start"}],"expect":[{"text":"h1","matches":"Ready"}]})";
 inline constexpr std::string_view kTestExample = R"({"command":"make test"})";
 
+inline constexpr std::string_view kMapExample = R"({"focus":["src/a.py"],"tokens":1000})";
+
 ToolEntry bash_tool();
 ToolEntry read_tool();
 ToolEntry search_tool();
 ToolEntry edit_tool();
 ToolEntry write_tool();
+ToolEntry map_tool();
 ToolEntry apply_patch_tool();
 ToolEntry test_tool();
 ToolEntry web_check_tool();

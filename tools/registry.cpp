@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/arguments.h"
+#include "tools/syntax_check.h"
 #include "tools/text_lines.h"
 
 namespace levin::tools {
@@ -121,7 +122,9 @@ ToolResult Registry::call(std::string_view name, std::string_view arguments,
     checked.refuse("arguments must be an object");
     return failure(checked.problem());
   }
-  return entry->run(value, context);
+  ToolResult result = entry->run(value, context);
+  if (context.checks_syntax) add_syntax_notes(result);
+  return result;
 }
 
 std::string cut_call_text(std::string_view arguments) {

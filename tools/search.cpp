@@ -7,6 +7,7 @@
 #include "tools/file_tree.h"
 #include "tools/glob.h"
 #include "tools/regex.h"
+#include "tools/search_symbols.h"
 #include "tools/search_text.h"
 #include "tools/text_lines.h"
 
@@ -20,7 +21,7 @@ struct Query {
   bool literal = false;
 };
 
-ToolResult search_lines(const Query& query, Arguments& arguments, ToolContext& context) {
+bool refuses_pattern(const Query& query, Arguments& arguments) {
   const Result<Regex> regex = Regex::compile(query.pattern, query.literal);
   if (!regex) {
     arguments.refuse("bad \"pattern\" (" + regex.error().message() +
@@ -28,7 +29,11 @@ ToolResult search_lines(const Query& query, Arguments& arguments, ToolContext& c
   } else if (query.pattern.find_first_of("\r\n") != std::string::npos) {
     arguments.refuse("\"pattern\" spans lines, search for one of them");
   }
-  if (arguments.failed()) return failure(arguments.problem());
+  return arguments.failed();
+}
+
+ToolResult search_lines(const Query& query, Arguments& arguments, ToolContext& context) {
+  if (refuses_pattern(query, arguments)) return failure(arguments.problem());
   const PathFilter filter(query.glob);
   Result<std::string> text = search_text(
       context.workspace,
@@ -77,15 +82,15 @@ ToolResult run_search(const nlohmann::json& value, ToolContext& context) {
   query.glob = arguments.text_or("glob", "");
   query.literal = arguments.flag_or("literal", false);
   const std::string mode = arguments.text_or("mode", "text");
-  if (mode == "symbol") {
-    arguments.refuse("mode \"symbol\" is not available yet, use \"text\" or \"files\"");
-  } else if (mode != "text" && mode != "files") {
-    arguments.refuse("\"mode\" must be \"text\" or \"files\"");
+  if (mode != "text" && mode != "files" && mode != "symbol") {
+    arguments.refuse("\"mode\" must be \"text\", \"files\" or \"symbol\"");
   }
   if (query.pattern.empty()) arguments.refuse("\"pattern\" is empty");
   if (arguments.failed()) return failure(arguments.problem());
-  return mode == "files" ? search_files(query, context.workspace)
-                         : search_lines(query, arguments, context);
+  if (mode == "files") return search_files(query, context.workspace);
+  if (mode == "text") return search_lines(query, arguments, context);
+  if (refuses_pattern(query, arguments)) return failure(arguments.problem());
+  return search_symbols({query.pattern, query.literal, query.path, query.glob}, context);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/tool.h"
+
 namespace levin::tools {
 
 inline constexpr size_t kSyntaxErrorsShownMax = 5;
@@ -24,5 +26,8 @@ std::vector<SyntaxError> new_syntax_errors(std::string_view path, std::string_vi
 
 // Lines to be put behind a tool's result; empty when there are no new errors.
 std::string syntax_note(std::string_view path, std::string_view before, std::string_view after);
+
+// Puts the notes of all files that a tool wrote behind its result's text.
+void add_syntax_notes(ToolResult& result);
 
 }  // namespace levin::tools

@@ -56,6 +56,8 @@ struct ToolContext {
   sandbox::AuditLog* audit = nullptr;  // Commands are recorded there; null: nowhere.
   // Asked before a command runs: the E_DENIED text, or empty when it may. May be empty itself.
   std::function<std::string(const std::string& command)> refusal = nullptr;
+  std::string index_database = {};  // Of the repository index; empty: in memory, for one call.
+  bool checks_syntax = false;       // New syntax errors are told behind the result of an edit.
   // Starts the browser when it is first needed; empty: web_check is refused.
   std::function<Result<WebBrowser*>()> browser = nullptr;
   std::string test_command = "";  // What `test` runs; empty: it looks for one.

@@ -31,9 +31,9 @@ TEST_F(Search, TotalsFirstThenHits) {
 }
 
 TEST_F(Search, Errors) {
-  EXPECT_EQ(text("search", R"({"pattern":"a","mode":"symbol"})"),
-            "E_ARGS search: mode \"symbol\" is not available yet, use \"text\" or \"files\". Got "
-            R"({"mode":"symbol","pattern":"a"}. Example: {"pattern":"main"})");
+  EXPECT_EQ(text("search", R"({"pattern":"a","mode":"names"})"),
+            "E_ARGS search: \"mode\" must be \"text\", \"files\" or \"symbol\". Got "
+            R"({"mode":"names","pattern":"a"}. Example: {"pattern":"main"})");
   EXPECT_TRUE(
       text("search", R"({"pattern":"a("})")
           .starts_with("E_ARGS search: bad \"pattern\" (missing closing parenthesis at byte 2;"));

@@ -1,16 +1,22 @@
 #include "tools/index/graph.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace levin::tools {
 namespace {
+
+constexpr size_t kLookAhead = 16;  // Look-ups whose memory is on its way.
 
 // Hashes of names to their numbers, in the order of their first appearance. Open addressing: some
 // millions of look-ups have to cost milliseconds.
 class NameTable {
  public:
   explicit NameTable(size_t names_max)
-      : mask_(std::bit_ceil(2 * names_max + 2) - 1), slots_(mask_ + 1) {}
+      : mask_(std::bit_ceil(names_max + names_max / 2 + 2) - 1), slots_(mask_ + 1) {}
+
+  // Asks for the memory that a look-up soon needs.
+  void prefetch(uint32_t hash) const { __builtin_prefetch(&slots_[home_of(hash)]); }
 
   uint32_t insert(uint32_t hash) {
     Slot& slot = slots_[place_of(hash)];
@@ -33,8 +39,11 @@ class NameTable {
     uint32_t number_plus_one = 0;  // 0: free.
   };
 
+  // The hashes are evenly spread already.
+  size_t home_of(uint32_t hash) const { return hash & mask_; }
+
   size_t place_of(uint32_t hash) const {
-    size_t place = (hash * size_t{0x9E3779B1}) & mask_;
+    size_t place = home_of(hash);
     while (slots_[place].number_plus_one != 0 && slots_[place].hash != hash) {
       place = (place + 1) & mask_;
     }
@@ -50,7 +59,10 @@ void add_definitions(const std::vector<FolderRecord>& folders, NameTable& names,
                      ReferenceGraph& graph) {
   graph.defined_begin.push_back(0);
   for (const FolderRecord& folder : folders) {
-    for (const uint32_t hash : folder.defined) graph.defined_name.push_back(names.insert(hash));
+    for (size_t at = 0; at < folder.defined.size(); ++at) {
+      names.prefetch(folder.defined[std::min(at + kLookAhead, folder.defined.size() - 1)]);
+      graph.defined_name.push_back(names.insert(folder.defined[at]));
+    }
     for (const FileRecord& file : folder.files) {
       graph.defined_begin.push_back(graph.defined_begin.back() + file.defined_count);
     }
@@ -74,13 +86,15 @@ void add_references(const std::vector<FolderRecord>& folders, const NameTable& n
                     ReferenceGraph& graph) {
   graph.reference_begin.push_back(0);
   for (const FolderRecord& folder : folders) {
+    const std::vector<uint32_t>& wanted = folder.reference_names;
     size_t at = 0;
     for (const FileRecord& file : folder.files) {
       const size_t first = graph.reference_name.size();
       float sum = 0;
       for (const size_t end = at + file.reference_count; at < end; ++at) {
         uint32_t name = 0;
-        if (!names.find(folder.reference_names[at], name)) continue;
+        names.prefetch(wanted[std::min(at + kLookAhead, wanted.size() - 1)]);
+        if (!names.find(wanted[at], name)) continue;
         graph.reference_name.push_back(name);
         graph.reference_share.push_back(folder.reference_weights[at]);
         sum += folder.reference_weights[at];

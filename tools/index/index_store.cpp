@@ -83,6 +83,9 @@ Result<IndexStore> IndexStore::open_file(const std::string& path) {
   if (!path.empty()) ::chmod(path.c_str(), 0600);
   // Rows are tens of kilobytes: large pages. In WAL mode synchronous=NORMAL can lose the last
   // transactions at a power failure, never the database.
+  // Else each call that wrote would end with a checkpoint, which waits for the disk: it comes when the
+  // log has grown.
+  sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   TRY(store.run("PRAGMA page_size=16384"));
   TRY(store.run("PRAGMA journal_mode=WAL"));
   TRY(store.run("PRAGMA synchronous=NORMAL"));
