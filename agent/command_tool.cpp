@@ -5,6 +5,7 @@
 
 #include "agent/commands.h"
 #include "agent/config.h"
+#include "agent/git_workspace.h"
 #include "agent/wiring.h"
 #include "tools/registry.h"
 #include "tools/workspace.h"
@@ -23,6 +24,7 @@ Result<tools::ToolResult> call_tool(const ToolOptions& options,
   tools::ToolContext context{workspace, nullptr, {}, &interrupted, ""};
   TRY_ASSIGN(const Config config, load_config(folder.string()));
   context.test_command = config.test_command;
+  context.content_id = short_content_id;
   const std::string arguments((std::istreambuf_iterator<char>(std::cin)),
                               std::istreambuf_iterator<char>());
   const tools::Registry registry = tools::make_registry();

@@ -51,10 +51,12 @@ struct ToolContext {
   const sandbox::Sandbox* sandbox = nullptr;        // Null: commands are refused with E_DENIED.
   std::function<void(std::string_view)> on_output;  // Live output of a command; may be empty.
   const std::atomic<bool>* interrupted = nullptr;
-  std::string spill_folder;  // Full outputs go here; empty: nowhere.
+  std::string spill_folder;            // Full outputs go here; empty: nowhere.
   sandbox::AuditLog* audit = nullptr;  // Commands are recorded there; null: nowhere.
   // Asked before a command runs: the E_DENIED text, or empty when it may. May be empty itself.
   std::function<std::string(const std::string& command)> refusal = nullptr;
+  // The id that `read` shows of a file's content, eight digits; empty: it shows none.
+  std::function<std::string(std::string_view content)> content_id = nullptr;
   std::string test_command = "";  // What `test` runs; empty: it looks for one.
 };
 
