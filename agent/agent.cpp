@@ -214,6 +214,9 @@ Usage Agent::usage() const {
   Usage usage = usage_;
   if (prefill_seconds_ > 0)
     usage.prefill_tokens_per_second = static_cast<double>(usage.prefilled) / prefill_seconds_;
+  const engine::DraftStats drafts = client_.draft_stats();
+  usage.drafted = drafts.drafted;
+  usage.accepted = drafts.accepted;
   // The first token of each reply came out of the prefill.
   const int64_t decoded = usage.generated - usage.steps;
   if (decode_seconds_ > 0 && decoded > 0)

@@ -37,6 +37,7 @@ struct AgentOptions {
   int64_t tokens_reused = 0;  // Of the log at the start: stored state, nothing to prefill.
   bool test_after_edits = false;
   Checkpointer* checkpointer = nullptr;  // Null: the work tree is not saved.
+  std::set<std::string> own_files;  // Made by earlier runs: a page in a reply may replace them.
 };
 
 // What differs between the attempts of a run.
@@ -67,7 +68,7 @@ class Agent {
         events_(events),
         transcript_(transcript),
         options_(std::move(options)),
-        calls_(registry, tools, events, ids_),
+        calls_(registry, tools, events, ids_, options_.own_files),
         next_step_(options_.first_step) {
     if (options_.test_after_edits) calls_.test_after_edits();
   }

@@ -33,8 +33,12 @@ struct Work {
 class CallRunner {
  public:
   CallRunner(const tools::Registry& registry, tools::ToolContext& context, EventSink& events,
-             ItemIds& ids)
-      : registry_(registry), context_(context), events_(events), ids_(ids) {}
+             ItemIds& ids, std::set<std::string> own_files = {})
+      : registry_(registry),
+        context_(context),
+        events_(events),
+        ids_(ids),
+        made_(std::move(own_files)) {}
 
   // One result per call or malformed call, in the order of the reply. A cut call is answered, never
   // run.

@@ -185,6 +185,13 @@ void HumanSink::complete(const Item&, const FileChangeItem& change) {
   }
 }
 
+void HumanSink::complete(const Item&, const WebCheckItem& check) {
+  begin_block(Block::kOutput);
+  styled(check.failed == 0 ? Style::kGreen : Style::kRed, "web check, round " + std::to_string(check.round));
+  out_ << '\n';
+  indented(check.report, Style::kPlain);
+}
+
 void HumanSink::complete(const Item&, const ToolItem& tool) {
   const std::string argument = one_line(main_argument(tool.arguments));
   const std::string result = printable(tool.result);
@@ -322,6 +329,8 @@ std::string HumanSink::figures(const Usage& usage) const {
                      grouped(usage.reused), grouped(usage.generated));
   if (usage.tokens_per_second > 0)
     out += fmt::format(" · {:.1f} tokens/s", usage.tokens_per_second);
+  if (usage.drafted > 0)
+    out += fmt::format(" · {} of {} drafted", grouped(usage.accepted), grouped(usage.drafted));
   return out + " · " + duration(usage.wall_ms);
 }
 

@@ -59,6 +59,7 @@ class HumanSink final : public EventSink {
   void complete(const Item& item, const CommandItem& command);
   void complete(const Item& item, const FileChangeItem& change);
   void complete(const Item& item, const ToolItem& tool);
+  void complete(const Item& item, const WebCheckItem& check);
   void complete(const Item& item, const MessageItem& message);
   void complete(const Item& item, const ReasoningItem& reasoning);
 

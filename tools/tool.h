@@ -16,6 +16,7 @@
 
 namespace levin::tools {
 
+class WebBrowser;
 class Workspace;
 
 struct FileChange {
@@ -57,6 +58,8 @@ struct ToolContext {
   std::function<std::string(const std::string& command)> refusal = nullptr;
   // The id that `read` shows of a file's content, eight digits; empty: it shows none.
   std::function<std::string(std::string_view content)> content_id = nullptr;
+  // Starts the browser when it is first needed; empty: web_check is refused.
+  std::function<Result<WebBrowser*>()> browser = nullptr;
   std::string test_command = "";  // What `test` runs; empty: it looks for one.
 };
 
