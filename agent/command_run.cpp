@@ -176,13 +176,20 @@ Result<void> open_transcript(const RunOptions& options, RunParts* parts,
   TRY_ASSIGN(sandbox::AuditLog audit,
              open_audit(parts->sandbox->policy(), parts->rules, parts->session_id));
   parts->audit = std::make_unique<sandbox::AuditLog>(std::move(audit));
-  TRY_ASSIGN(CheckpointStore store, CheckpointStore::open(parts->work_tree, parts->session_folder));
+  TRY_ASSIGN(CheckpointStore store,
+             is_in_repository(parts->work_tree)
+                 ? CheckpointStore::open(parts->work_tree, parts->session_folder)
+                 : CheckpointStore::open_private(parts->work_tree, parts->session_folder));
   parts->checkpointer = std::make_unique<SessionCheckpointer>(std::move(store));
   TRY(make_directories(parts->session_folder + "/spill"));
   return parts->workspace->allow_reading(parts->session_folder + "/spill");
 }
 
 void introduce(const RunParts& parts) {
+  if (!is_in_repository(parts.work_tree)) {
+    std::cerr << "levin: no git repository here; the checkpoints go to a private one beside the "
+                 "transcript\n";
+  }
   const ModelCard& card = parts.model.card;
   if (parts.model.is_script) {
     std::cerr << "levin: replaying " << parts.model.name << " (a script, not a model)\n";
@@ -256,6 +263,8 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   agent_options.steps_max = options.turns_max;
   agent_options.test_after_edits = options.test_after_edits || parts.config.test_after_edits;
   tools.test_command = parts.config.test_command;
+  // The models of profile mini were trained on results without it.
+  if (parts.model.profile.name != "mini") tools.content_id = short_content_id;
   if (parts.continuation) agent_options.first_step = parts.continuation->last_step + 1;
   // Named for where the log stands, which after a rewind is not the last step that was made.
   const Result<CheckpointRecord> saved =

@@ -6,6 +6,7 @@
 #include "agent/commands.h"
 #include "agent/config.h"
 #include "agent/index_wiring.h"
+#include "agent/git_workspace.h"
 #include "agent/wiring.h"
 #include "tools/registry.h"
 #include "tools/workspace.h"
@@ -26,6 +27,7 @@ Result<tools::ToolResult> call_tool(const ToolOptions& options,
   context.checks_syntax = true;
   TRY_ASSIGN(const Config config, load_config(folder.string()));
   context.test_command = config.test_command;
+  context.content_id = short_content_id;
   const std::string arguments((std::istreambuf_iterator<char>(std::cin)),
                               std::istreambuf_iterator<char>());
   const tools::Registry registry = tools::make_registry();

@@ -1,5 +1,6 @@
 #include "agent/git_workspace.h"
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "agent/git_handles.h"
@@ -12,6 +13,15 @@ std::string content_hash(const std::string& path) {
   char text[GIT_OID_HEXSZ + 1];
   if (git_odb_hashfile(&id, path.c_str(), GIT_OBJECT_BLOB) != 0) return "";
   return git_oid_tostr(text, sizeof text, &id);
+}
+
+// Folders that hold much more than one piece of work: a command that may write there could do harm.
+bool is_too_wide(const std::string& folder) {
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::canonical(folder, error);
+  const char* const home = std::getenv("HOME");
+  if (real == real.root_path()) return true;
+  return home != nullptr && std::filesystem::equivalent(real, home, error);
 }
 
 }  // namespace
@@ -29,8 +39,8 @@ Result<GitRepository> open_git_repository(const std::string& folder) {
   if (code == GIT_ENOTFOUND) {
     return Error(ErrorCode::kInvalidArgument,
                  folder + " is not in a git repository (" + reason +
-                     "). levin works in git repositories, so that its changes can be seen and "
-                     "undone; make one with: git init");
+                     "), and is the root or home folder, which levin does not take as a whole; "
+                     "go to a project's folder, or make a repository with: git init");
   }
   if (reason.find("objectformat") != std::string::npos) {
     return Error(ErrorCode::kUnsupported,
@@ -42,8 +52,20 @@ Result<GitRepository> open_git_repository(const std::string& folder) {
                "cannot open the git repository of " + folder + ": " + reason);
 }
 
+bool is_in_repository(const std::string& folder) {
+  const GitLibrary library;
+  const int code = git_repository_open_ext(nullptr, folder.c_str(), 0, nullptr);
+  return code != GIT_ENOTFOUND;
+}
+
 Result<std::string> find_work_tree(const std::string& folder) {
   const GitLibrary library;
+  if (!is_in_repository(folder) && !is_too_wide(folder)) {
+    std::error_code error;
+    const std::filesystem::path real = std::filesystem::canonical(folder, error);
+    if (error) return Error(ErrorCode::kIo, folder + ": " + error.message());
+    return real.string();
+  }
   TRY_ASSIGN(const GitRepository repository, open_git_repository(folder));
   const char* work_tree = git_repository_workdir(repository.get());
   if (work_tree == nullptr) {
@@ -78,6 +100,16 @@ Result<std::map<std::string, std::string>> changed_files(const std::string& work
     files[path] = content_hash(work_tree + "/" + path);
   }
   return files;
+}
+
+std::string short_content_id(std::string_view content) {
+  constexpr size_t kDigits = 8;
+  const GitLibrary library;
+  git_oid id;
+  if (git_odb_hash(&id, content.data(), content.size(), GIT_OBJECT_BLOB) != 0) return "";
+  char digits[kDigits + 1];
+  git_oid_tostr(digits, sizeof digits, &id);
+  return digits;
 }
 
 }  // namespace levin::agent

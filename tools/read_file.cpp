@@ -75,14 +75,15 @@ ToolResult run_read(const nlohmann::json& value, ToolContext& context) {
     return failure(arguments.problem());
   }
   workspace.note_seen(file->real_path, file->content);
+  const std::string id = context.content_id ? ", " + context.content_id(file->content) : "";
   if (lines.empty()) {
-    result.text = path + " (lines 0-0 of 0)";
+    result.text = path + " (lines 0-0 of 0" + id + ")";
     return result;
   }
   size_t last = 0;
   const std::string body = body_text(lines, start, count, last);
   result.text =
-      path + " (lines " + std::to_string(start) + '-' + std::to_string(last) + " of " + total;
+      path + " (lines " + std::to_string(start) + '-' + std::to_string(last) + " of " + total + id;
   if (last < lines.size()) result.text += "; next: start=" + std::to_string(last + 1);
   result.text += ')' + body;
   return result;

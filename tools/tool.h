@@ -52,12 +52,14 @@ struct ToolContext {
   const sandbox::Sandbox* sandbox = nullptr;        // Null: commands are refused with E_DENIED.
   std::function<void(std::string_view)> on_output;  // Live output of a command; may be empty.
   const std::atomic<bool>* interrupted = nullptr;
-  std::string spill_folder;  // Full outputs go here; empty: nowhere.
+  std::string spill_folder;            // Full outputs go here; empty: nowhere.
   sandbox::AuditLog* audit = nullptr;  // Commands are recorded there; null: nowhere.
   // Asked before a command runs: the E_DENIED text, or empty when it may. May be empty itself.
   std::function<std::string(const std::string& command)> refusal = nullptr;
   std::string index_database = {};  // Of the repository index; empty: in memory, for one call.
   bool checks_syntax = false;       // New syntax errors are told behind the result of an edit.
+  // The id that `read` shows of a file's content, eight digits; empty: it shows none.
+  std::function<std::string(std::string_view content)> content_id = nullptr;
   // Starts the browser when it is first needed; empty: web_check is refused.
   std::function<Result<WebBrowser*>()> browser = nullptr;
   std::string test_command = "";  // What `test` runs; empty: it looks for one.

@@ -52,12 +52,24 @@ TEST_F(GitWorkspaceTest, FindsTheWorkTreeFromASubfolderAndThroughALink) {
   EXPECT_EQ(*find_work_tree(root_.string()), root_.string());
 }
 
-TEST_F(GitWorkspaceTest, RefusesAPlainFolderWithAWayOut) {
-  const auto found = find_work_tree(root_.string());
-  ASSERT_FALSE(found);
-  EXPECT_EQ(found.error().code(), ErrorCode::kInvalidArgument);
-  EXPECT_NE(found.error().message().find(root_.string()), std::string::npos);
-  EXPECT_NE(found.error().message().find("git init"), std::string::npos);
+TEST_F(GitWorkspaceTest, APlainFolderIsItsOwnWorkTree) {
+  EXPECT_FALSE(is_in_repository(root_.string()));
+  fs::create_directories(root_ / "deep");
+  EXPECT_EQ(*find_work_tree((root_ / "deep").string()), (root_ / "deep").string());
+}
+
+TEST_F(GitWorkspaceTest, RefusesHomeAndRootWithAWayOut) {
+  const char* const before = std::getenv("HOME");
+  const std::string home = before != nullptr ? before : "";
+  ::setenv("HOME", root_.c_str(), 1);
+  for (const std::string& folder : {root_.string(), std::string("/")}) {
+    const auto found = find_work_tree(folder);
+    ASSERT_FALSE(found) << folder;
+    EXPECT_EQ(found.error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_NE(found.error().message().find(folder), std::string::npos);
+    EXPECT_NE(found.error().message().find("git init"), std::string::npos);
+  }
+  ::setenv("HOME", home.c_str(), 1);
 }
 
 TEST_F(GitWorkspaceTest, RefusesABareRepository) {
@@ -81,6 +93,11 @@ TEST_F(GitWorkspaceTest, ListsWhatDiffersAndNothingElse) {
   git("git add b; rm a");
   EXPECT_EQ(changed().at("a"), "");
   EXPECT_EQ(changed().at("b"), files.at("b"));
+}
+
+TEST_F(GitWorkspaceTest, TheShortIdOfAContentIsGits) {
+  EXPECT_EQ(short_content_id(""), "e69de29b");
+  EXPECT_EQ(short_content_id("one\ntwo\n"), "814f4a42");
 }
 
 TEST_F(GitWorkspaceTest, TheHashFollowsTheContent) {

@@ -61,11 +61,12 @@ TEST_F(BadInputTest, TasksThatAreNone) {
   expect_refused({"run", "--model", model, "-"}, {"task is empty"});
 }
 
-TEST_F(BadInputTest, NotAGitRepository) {
+TEST_F(BadInputTest, TheHomeFolderWithoutARepository) {
   const fs::path plain = root_ / "plain";
   fs::create_directories(plain);
   test::ProgramOptions options;
   options.folder = plain.string();
+  options.environment = {{"HOME", plain.string()}};
   expect_refused({"run", "--model", script({"Done."}), "task"},
                  {plain.string(), "not in a git repository", "git init"}, options);
 }

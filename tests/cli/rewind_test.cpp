@@ -51,6 +51,25 @@ TEST_F(CliRewindTest, AScriptGoesOnWithTheReplyThatFollows) {
   EXPECT_EQ(resume().commands.size(), 2u);
 }
 
+TEST_F(CliRewindTest, AFolderWithoutARepositoryHasAPrivateOne) {
+  const fs::path plain = root_ / "plain";
+  write_text(plain / "a.txt", "one\n");
+  test::ProgramOptions options;
+  options.folder = plain.string();
+  const std::string model = script({block({bash("echo 1 >> a.txt; mkdir n; echo q > n/q")}),
+                                    block({bash("rm a.txt")}), "Done."});
+  const test::ProgramRun program = levin({"run", "--model", model, "Please help."}, options);
+  ASSERT_EQ(program.exit_code, 0) << program.err;
+  EXPECT_TRUE(has(program.err, "no git repository here")) << program.err;
+  EXPECT_FALSE(fs::exists(plain / ".git"));
+  ASSERT_EQ(levin({"rewind", id() + "@1"}, options).exit_code, 0);
+  EXPECT_EQ(read_text(plain / "a.txt"), "one\n1\n");
+  EXPECT_TRUE(has(levin({"diff", id()}, options).out, "deleted file")) << "of the last step";
+  ASSERT_EQ(levin({"undo"}, options).exit_code, 0);
+  EXPECT_EQ(read_text(plain / "a.txt"), "one\n");
+  EXPECT_FALSE(fs::exists(plain / "n"));
+}
+
 TEST_F(CliRewindTest, UndoTakesTheRequestAway) {
   make_repository({{"a.txt", "one\n"}});
   run_script({block({bash("echo 1 >> a.txt")}), "Done.", "Nothing to say."});

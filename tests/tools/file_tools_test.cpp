@@ -27,6 +27,19 @@ TEST_F(FileTools, ReadShowsAWindowAndSaysHowToGoOn) {
             R"({"path":"a.txt","start":1001}. Example: {"path":"a.py"})");
 }
 
+TEST_F(FileTools, ReadShowsTheIdOfTheContentWhereItIsAskedFor) {
+  put("a.txt", "one\ntwo\n");
+  put("empty", "");
+  ToolContext context{*workspace_, nullptr, nullptr, nullptr, ""};
+  context.content_id = [](std::string_view content) {
+    return content.empty() ? "e69de29b" : "814f4a42";
+  };
+  EXPECT_EQ(registry_.call("read", R"({"path":"a.txt","lines":1})", context).text,
+            "a.txt (lines 1-1 of 2, 814f4a42; next: start=2)\n1\tone");
+  EXPECT_EQ(registry_.call("read", R"({"path":"empty"})", context).text,
+            "empty (lines 0-0 of 0, e69de29b)");
+}
+
 TEST_F(FileTools, ReadStopsAtItsByteCap) {
   std::string content;
   for (int line = 0; line < 300; ++line) content += std::string(400, 'x') + "\n";

@@ -1,4 +1,9 @@
+#include <sys/stat.h>
+
 #include <atomic>
+#include <thread>
+
+#include <nlohmann/json.hpp>
 
 #include "tests/tools/workspace_fixture.h"
 #include "tools/glob.h"
@@ -117,6 +122,49 @@ TEST_F(Search, APatternOfTwoLinesIsRefused) {
   put("a.txt", "one\ntwo\n");
   EXPECT_TRUE(text("search", R"({"pattern":"one\ntwo","literal":true})")
                   .starts_with("E_ARGS search: \"pattern\" spans lines, search for one of them."));
+}
+
+TEST_F(Search, AFlippingLinkNeverLeadsOut) {
+  const std::string outside = base_ + "/outside";
+  std::filesystem::create_directories(outside + "/deep");
+  std::ofstream(outside + "/secret.txt") << "needle of the outside\n";
+  std::ofstream(outside + "/deep/.gitignore") << "needle of the outside\n";
+  put("flip/inside.txt", "needle\n");
+  put("flip/deep/inside.txt", "needle\n");
+  std::atomic<bool> stop{false};
+  std::thread flipper([&] {
+    while (!stop.load()) {
+      std::filesystem::rename(root_ + "/flip", root_ + "/kept");
+      std::filesystem::create_directory_symlink(outside, root_ + "/flip");
+      std::filesystem::remove(root_ + "/flip");
+      std::filesystem::rename(root_ + "/kept", root_ + "/flip");
+    }
+  });
+  int seen = 0;
+  for (int round = 0; round < 300; ++round) {
+    const ToolResult result = call("search", R"({"pattern":"needle"})");
+    EXPECT_EQ(result.text.find("outside"), std::string::npos) << result.text;
+    if (result.text.find("inside.txt") != std::string::npos) ++seen;
+    const ToolResult named = call("search", R"({"pattern":"needle","path":"flip"})");
+    EXPECT_EQ(named.text.find("of the outside"), std::string::npos) << named.text;
+  }
+  stop.store(true);
+  flipper.join();
+  EXPECT_GT(seen, 0);
+}
+
+TEST_F(Search, LinksPipesAndProcAreNotRead) {
+  std::filesystem::create_symlink("/proc/self/environ", root_ + "/environ");
+  std::filesystem::create_symlink("/proc/self/root/etc", root_ + "/etc");
+  std::filesystem::create_symlink(base_, root_ + "/up");
+  std::ofstream(base_ + "/secret.txt") << "PATH\n";
+  ASSERT_EQ(::mkfifo((root_ + "/pipe").c_str(), 0600), 0);
+  EXPECT_EQ(text("search", R"({"pattern":"PATH"})"), "0 hits");
+  for (const std::string path : {"environ", "etc", "up", "/proc/self", "..", "up/secret.txt"}) {
+    EXPECT_TRUE(text("search", nlohmann::json{{"pattern", "PATH"}, {"path", path}}.dump())
+                    .starts_with("E_DENIED " + path + " ("))
+        << path;
+  }
 }
 
 TEST_F(Search, AnInterruptEndsItAndSaysSo) {
