@@ -143,6 +143,9 @@ Result<RunParts> open_parts(const RunOptions& options) {
   // Before the model: the warden starts while levin is small.
   TRY_ASSIGN(sandbox::Sandbox sandbox,
              sandbox::Sandbox::open(command_policy(parts.work_tree, options.sandbox)));
+  for (const std::string& weakening : sandbox.weakenings()) {
+    std::cerr << "levin: " << weakening << "\n";
+  }
   parts.sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
   TRY(open_model_parts(options, &parts));
   TRY_ASSIGN(parts.rules, load_command_rules(parts.work_tree));

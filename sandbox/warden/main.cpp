@@ -17,13 +17,8 @@
 #include "sandbox/warden/system.h"
 #include "sandbox/wire.h"
 
+namespace levin::sandbox {
 namespace {
-
-using levin::Error;
-using levin::ErrorCode;
-using levin::Result;
-using levin::UniqueFd;
-using namespace levin::sandbox;  // NOLINT: a main file.
 
 constexpr int kSocket = 3;  // warden_client.cpp puts it there.
 
@@ -83,9 +78,7 @@ int wait_for(pid_t inner) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-}  // namespace
-
-int main() {
+int run_warden() {
   ::syscall(SYS_close_range, unsigned{kSocket} + 1, UINT_MAX, 0U);
   ::prctl(PR_SET_NAME, "levin-warden");
   const auto plan = receive_cell_plan(kSocket);
@@ -99,4 +92,11 @@ int main() {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const auto served = serve_cell(kSocket, *plan);
   return served ? 0 : fail(served.error());
+}
+
+}  // namespace
+}  // namespace levin::sandbox
+
+int main() {
+  return levin::sandbox::run_warden();
 }
