@@ -43,7 +43,11 @@ int command_doctor() {
   std::cout << "\nsandbox\n";
   bool all = true;
   for (const sandbox::Layer& layer : sandbox::probe()) {
-    line(layer.available, layer.name, layer.detail);
+    if (layer.available || layer.required) {
+      line(layer.available, layer.name, layer.detail);
+    } else {
+      std::cout << fmt::format("weaker  {:<22} {}\n", layer.name, layer.detail);
+    }
     all = all && (layer.available || !layer.required);
   }
   std::cout << "\nother\n";

@@ -147,6 +147,9 @@ Result<RunParts> open_parts(const RunOptions& options) {
   // Before the model: the warden starts while levin is small.
   TRY_ASSIGN(sandbox::Sandbox sandbox,
              sandbox::Sandbox::open(command_policy(parts.work_tree, options.sandbox)));
+  for (const std::string& weakening : sandbox.weakenings()) {
+    std::cerr << "levin: " << weakening << "\n";
+  }
   parts.sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
   TRY_ASSIGN(parts.config, load_config(parts.work_tree));
   TRY(open_model_parts(options, &parts));

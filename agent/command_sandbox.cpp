@@ -119,6 +119,9 @@ Result<sandbox::ExitReport> run_command(const SandboxOptions& options,
                                         const std::atomic<bool>& interrupted) {
   TRY_ASSIGN(sandbox::Policy policy, policy_of(options));
   TRY_ASSIGN(const sandbox::Sandbox box, sandbox::Sandbox::open(std::move(policy)));
+  for (const std::string& weakening : box.weakenings()) {
+    std::cerr << "levin sandbox: " << weakening << std::endl;
+  }
   sandbox::Command command;
   command.argv = options.argv;
   command.pty = options.pty;

@@ -57,6 +57,7 @@ struct CommandPlan {
   int64_t file_size_bytes_max = 0;
   int64_t cpu_seconds_max = 0;   // 0: none.
   int64_t memory_bytes_max = 0;  // Watched by the init; 0: a cgroup does it.
+  int64_t niceness = 0;          // So that inference keeps the cores it wants.
   bool watch_processes = false;  // No cgroup counts them.
 };
 

@@ -17,6 +17,7 @@ using Kind = MountOp::Kind;
 constexpr const char* kWritableHomeFolders[] = {".cache", ".config", ".npm"};
 constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom", "tty"};
 constexpr const char* kHostName = "levin";
+constexpr int64_t kNiceness = 5;
 constexpr int64_t kSmallBytes = 4 << 20;  // Of folders that hold nothing but other mounts.
 
 class Mounts {
@@ -161,6 +162,8 @@ CommandPlan plan_command(const Policy& policy, const WorkspaceView& workspace,
   plan.file_size_bytes_max = policy.limits.file_size_bytes_max;
   plan.cpu_seconds_max = (policy.limits.cpu_ms + 999) / 1000;
   plan.memory_bytes_max = policy.limits.memory_bytes_max;
+  // A person or a check waits for the browser; a build may take a little longer.
+  plan.niceness = policy.profile == Profile::kBrowser ? 0 : kNiceness;
   plan.watch_processes = true;
   return plan;
 }

@@ -18,6 +18,10 @@ namespace levin::sandbox {
 namespace {
 
 constexpr const char* kLandlock = "landlock";
+constexpr const char* kNoCgroup =
+    "none is used: memory and processes of a command are counted every 50 ms by its init, and it "
+    "is "
+    "ended when there are too many";
 
 // In the order in which the warden builds them (warden/main.cpp, warden/cell.cpp).
 constexpr const char* kCellLayers[] = {"user namespace",
@@ -109,6 +113,7 @@ void add_command_layers(const Result<std::string>& status, std::vector<Layer>& l
                     effective.find_first_not_of('0') == std::string::npos;
   add("no capabilities", none, none ? "" : "bounding " + bounding + ", effective " + effective);
   add("no_new_privs", status_value(*status, "NoNewPrivs") == "1", "");
+  layers.push_back({"cgroup", false, false, kNoCgroup});
 }
 
 }  // namespace

@@ -114,8 +114,15 @@ Result<Sandbox> Sandbox::open(Policy policy) {
   plan.seccomp_filter = *std::move(filter);
   if (policy.limits.memory_bytes_max == 0) policy.limits.memory_bytes_max = default_memory_limit();
   Sandbox sandbox(std::move(policy));
-  auto warden = WardenClient::start(plan, nullptr);
+  std::vector<CellLayer> layers;
+  auto warden = WardenClient::start(plan, &layers);
   if (!warden) return refusal(warden.error().message());
+  const bool landlock =
+      std::ranges::any_of(layers, [](const CellLayer& layer) { return layer.name == "landlock"; });
+  if (!landlock) {
+    sandbox.weakenings_.emplace_back(
+        "this kernel has no Landlock (version 2 or newer): mounts alone keep files from writes");
+  }
   sandbox.warden_ = *std::move(warden);
   return sandbox;
 }

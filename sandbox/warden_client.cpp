@@ -19,13 +19,18 @@ namespace {
 constexpr int kWardenSocket = 3;  // warden/main.cpp finds it there.
 constexpr const char* kWardenName = "levin-warden";
 
-// Beside the program itself; never looked up in PATH, where a command could have planted one.
+// Beside the program itself, or in the bin folder beside its own; never looked up in PATH, where a
+// command could have planted one.
 std::string warden_path() {
   char path[PATH_MAX];
   const ssize_t size = ::readlink("/proc/self/exe", path, sizeof(path) - 1);
   if (size <= 0) return "";
-  std::string program(path, static_cast<size_t>(size));
-  return program.substr(0, program.rfind('/') + 1) + kWardenName;
+  const std::string program(path, static_cast<size_t>(size));
+  const std::string folder = program.substr(0, program.rfind('/') + 1);
+  const std::string beside = folder + kWardenName;
+  const std::string in_bin = folder + "../bin/" + kWardenName;
+  return ::access(beside.c_str(), X_OK) != 0 && ::access(in_bin.c_str(), X_OK) == 0 ? in_bin
+                                                                                    : beside;
 }
 
 Result<pid_t> spawn_warden(const std::string& path, int socket) {

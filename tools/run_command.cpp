@@ -49,15 +49,15 @@ ToolResult run_bash(const nlohmann::json& value, ToolContext& context) {
     arguments.refuse("\"command\" must not hold a NUL byte");
   }
   if (arguments.failed()) return failure(arguments.problem());
-  if (context.sandbox == nullptr) {
-    return failure("E_DENIED " + command.argv.back() +
-                   " (commands are switched off). Do not retry; choose another way or ask.");
-  }
   sandbox::AuditCommand record;
   record.argv = command.argv;
   if (context.refusal) {
     record.refusal = context.refusal(command.argv.back());
     if (!record.refusal.empty()) return audited(failure(record.refusal), record, context);
+  }
+  if (context.sandbox == nullptr) {
+    return failure("E_DENIED " + command.argv.back() +
+                   " (commands are switched off). Do not retry; choose another way or ask.");
   }
   const sandbox::Sandbox limited = context.sandbox->with_wall_limit_ms(timeout_s * 1000);
   const Result<sandbox::ExitReport> report =

@@ -28,7 +28,6 @@ namespace {
 
 constexpr size_t kStackBytes = 64 * 1024;
 constexpr int kParkedFdMin = 128;  // Above every wanted number.
-constexpr int kNiceness = 5;       // So that inference keeps the cores it wants.
 
 struct ChildPlan {
   const std::vector<char*>* programs = nullptr;
@@ -40,6 +39,7 @@ struct ChildPlan {
   int landlock = -1;
   sock_fprog filter{};
   bool pty = false;
+  int niceness = 0;
   rlimit core{}, file_size{}, open_files{}, processes{}, cpu{};
   bool limit_cpu = false;
   // Written by the child; it shares our memory.
@@ -121,7 +121,7 @@ int child_main(void* argument) {
   if (!place_fds(*plan.fds)) fail("dup2");
   if (plan.pty && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) fail("taking the terminal");
   if (::chdir(plan.working_folder) != 0) fail("entering the working folder");
-  ::setpriority(PRIO_PROCESS, 0, kNiceness);
+  ::setpriority(PRIO_PROCESS, 0, plan.niceness);
   if (!set_limits(plan)) fail("setrlimit");
   const auto first = static_cast<unsigned>(plan.fds->size());
   if (::syscall(SYS_close_range, first, UINT_MAX, 0U) != 0) fail("close_range");
@@ -176,6 +176,7 @@ Result<ExecOutcome> start_command(const CellContext& context, const CommandPlan&
   child.filter.filter =
       reinterpret_cast<sock_filter*>(const_cast<char*>(context.seccomp_filter.data()));
   child.pty = plan.pty;
+  child.niceness = static_cast<int>(plan.niceness);
   child.file_size = capped(RLIMIT_FSIZE, plan.file_size_bytes_max);
   child.open_files = capped(RLIMIT_NOFILE, plan.open_files_max);
   child.processes = capped(RLIMIT_NPROC, plan.processes_max);

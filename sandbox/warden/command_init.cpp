@@ -30,8 +30,12 @@ namespace {
 
 constexpr int kWatchMs = 50;              // How often the tree is counted where no cgroup does it.
 constexpr const char* kOomScore = "500";  // The kernel should take commands before levin.
-constexpr int kNotFound = 127;            // What a shell says about a missing program ...
-constexpr int kNotExecutable = 126;       // ... and about one that it may not run.
+// Not bound to a namespace, and worth reading for the root user of the machine.
+constexpr const char* kCoveredProc[] = {"/proc/kcore", "/proc/kallsyms", "/proc/keys",
+                                        "/proc/key-users"};
+constexpr const char* kUnreadableNode = "/.unreadable";  // tree.cpp makes it.
+constexpr int kNotFound = 127;       // What a shell says about a missing program ...
+constexpr int kNotExecutable = 126;  // ... and about one that it may not run.
 
 // What the processes of this namespace use together, as far as /proc tells.
 struct Usage {
@@ -80,6 +84,7 @@ class CommandInit {
   }
 
  private:
+  Result<void> mount_proc();
   Result<void> guard_workspace();
   Result<void> cover(int workspace, const std::string& path, bool read_only);
   Result<UniqueFd> open_terminal();
@@ -122,6 +127,26 @@ Result<void> CommandInit::guard_workspace() {
   return {};
 }
 
+// Read-only as a whole: the root user inside, though without capabilities, would still own
+// /proc/sys and could name a program in kernel.core_pattern that runs outside.
+Result<void> CommandInit::mount_proc() {
+  if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, nullptr) !=
+      0) {
+    return system_error("mounting /proc");
+  }
+  const UniqueFd node = open_path(AT_FDCWD, kUnreadableNode, RESOLVE_NO_SYMLINKS);
+  if (!node) return system_error("opening the unreadable node");
+  for (const char* path : kCoveredProc) {
+    const UniqueFd place = open_path(AT_FDCWD, path, RESOLVE_NO_SYMLINKS);
+    if (!place && errno == ENOENT) continue;  // Not every kernel has each of them.
+    const UniqueFd cover = clone_tree(node.get());
+    if (!place || !cover || !attach(cover.get(), place.get())) {
+      return system_error(std::string("covering ") + path);
+    }
+  }
+  return {};
+}
+
 Result<void> CommandInit::prepare() {
   // "0" is the writer itself: from here on, all that is cloned is counted.
   for (size_t index = static_cast<size_t>(plan_.fd_count); index < fds_.size(); ++index) {
@@ -130,12 +155,7 @@ Result<void> CommandInit::prepare() {
   fds_.resize(static_cast<size_t>(plan_.fd_count));
   if (::unshare(CLONE_NEWCGROUP) != 0) return system_error("cgroup namespace");
   write_text_file("/proc/self/oom_score_adj", kOomScore);
-  // Read-only as a whole: the root user inside, though without capabilities, would still own
-  // /proc/sys and could name a program in kernel.core_pattern that runs outside.
-  if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, nullptr) !=
-      0) {
-    return system_error("mounting /proc");
-  }
+  TRY(mount_proc());
   TRY(guard_workspace());
   sigset_t watched;
   sigemptyset(&watched);

@@ -78,7 +78,7 @@ int wait_for(pid_t inner) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-int serve() {
+int run_warden() {
   ::syscall(SYS_close_range, unsigned{kSocket} + 1, UINT_MAX, 0U);
   ::prctl(PR_SET_NAME, "levin-warden");
   const auto plan = receive_cell_plan(kSocket);
@@ -97,4 +97,6 @@ int serve() {
 }  // namespace
 }  // namespace levin::sandbox
 
-int main() { return levin::sandbox::serve(); }
+int main() {
+  return levin::sandbox::run_warden();
+}
