@@ -140,13 +140,14 @@ Result<RunParts> open_parts(const RunOptions& options) {
     TRY_ASSIGN(parts.task, request_text(options.task, std::cin));
   }
   TRY_ASSIGN(parts.work_tree, find_work_tree(std::filesystem::current_path().string()));
+  // Before the model: the warden starts while levin is small.
+  TRY_ASSIGN(sandbox::Sandbox sandbox,
+             sandbox::Sandbox::open(command_policy(parts.work_tree, options.sandbox)));
+  parts.sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
   TRY(open_model_parts(options, &parts));
   TRY_ASSIGN(parts.rules, load_command_rules(parts.work_tree));
   TRY_ASSIGN(tools::Workspace workspace, tools::Workspace::open(parts.work_tree));
   parts.workspace = std::make_unique<tools::Workspace>(std::move(workspace));
-  TRY_ASSIGN(sandbox::Sandbox sandbox,
-             sandbox::Sandbox::open(command_policy(parts.work_tree, options.sandbox)));
-  parts.sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
   return parts;
 }
 

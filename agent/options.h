@@ -68,4 +68,14 @@ struct ToolOptions {
   sandbox::Profile sandbox = sandbox::Profile::kWorkspace;
 };
 
+struct SandboxOptions {
+  sandbox::Profile profile = sandbox::Profile::kWorkspace;
+  std::string workspace = ".";
+  std::vector<std::string> writable_folders;
+  std::vector<std::string> limits;  // name=value
+  bool pty = false;
+  bool debugging = false;
+  std::vector<std::string> argv;
+};
+
 }  // namespace levin::agent

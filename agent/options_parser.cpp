@@ -130,6 +130,31 @@ void add_tool(CLI::App& parent, ToolOptions& options, Action& action,
   app->callback([&] { action = [&] { return command_tool(options, interrupted); }; });
 }
 
+void add_sandbox(CLI::App& parent, SandboxOptions& options, Action& action,
+                 const std::atomic<bool>& interrupted) {
+  static const std::map<std::string, sandbox::Profile> kProfiles = {
+      {"read-only", sandbox::Profile::kReadOnly},
+      {"workspace", sandbox::Profile::kWorkspace},
+      {"full", sandbox::Profile::kOff}};
+  CLI::App* app = parent.add_subcommand(
+      "sandbox", "Run any command as a model's commands are run; ends with its exit code");
+  app->add_option("--profile", options.profile, "What it may do; full: everything you may")
+      ->transform(CLI::CheckedTransformer(kProfiles))
+      ->option_text("read-only|workspace|full [workspace]");
+  app->add_option("--workspace", options.workspace, "Folder to work in")->capture_default_str();
+  app->add_option("--allow-write", options.writable_folders, "A further folder to write in")
+      ->allow_extra_args(false);
+  app->add_option("--limit", options.limits,
+                  "wall, cpu (seconds), memory, disk, file, tmp, output (bytes; k, m, g), "
+                  "processes, files")
+      ->option_text("NAME=VALUE ...")
+      ->allow_extra_args(false);
+  app->add_flag("--pty", options.pty, "With a terminal of its own");
+  app->add_flag("--debugging", options.debugging, "It may trace its own processes (gdb)");
+  app->add_option("command", options.argv, "After --: the command and its arguments")->required();
+  app->callback([&] { action = [&] { return command_sandbox(options, interrupted); }; });
+}
+
 void add_policy(CLI::App& parent, std::vector<std::string>& words, Action& action) {
   CLI::App* app = parent.add_subcommand("policy", "Rules about commands: allow, ask, deny");
   app->require_subcommand(1);
@@ -143,7 +168,8 @@ void add_web_check(CLI::App& parent, WebCheckCommand& options, Action& action,
                    const std::atomic<bool>& interrupted) {
   CLI::App* app = parent.add_subcommand(
       "web-check", "Open a web app in headless Chromium, use it and tell what works");
-  app->add_option("target", options.target, "Folder, page, or http://127.0.0.1:PORT/...")->required();
+  app->add_option("target", options.target, "Folder, page, or http://127.0.0.1:PORT/...")
+      ->required();
   app->add_option("--accept", options.accept,
                   "Specification: a shipped name or a file [what any app must do]");
   app->add_option("--report", options.report_folder, "Folder for report.json and screenshots");
@@ -263,6 +289,8 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   add_tool(app, tool, action, interrupted);
   std::vector<std::string> words;
   add_policy(app, words, action);
+  SandboxOptions box;
+  add_sandbox(app, box, action, interrupted);
   add_web_check(app, web_check, action, interrupted);
   add_debug(app, debug, action);
   app.add_subcommand("doctor",
