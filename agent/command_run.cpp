@@ -12,6 +12,7 @@
 #include "agent/commands.h"
 #include "agent/git_workspace.h"
 #include "agent/human_sink.h"
+#include "agent/network.h"
 #include "agent/paths.h"
 #include "agent/request.h"
 #include "agent/session_checkpoints.h"
@@ -19,6 +20,7 @@
 #include "agent/terminal_filter.h"
 #include "agent/wiring.h"
 #include "base/file_io.h"
+#include "tools/job_table.h"
 #include "tools/workspace.h"
 
 namespace levin::agent {
@@ -38,6 +40,8 @@ struct RunParts {
   std::unique_ptr<sandbox::Sandbox> sandbox;
   CommandRules rules;
   std::unique_ptr<sandbox::AuditLog> audit;
+  std::vector<sandbox::NetRule> network;
+  std::optional<sandbox::Proxy> proxy;  // After what it borrows.
   std::string session_id;
   std::unique_ptr<SessionCheckpointer> checkpointer;
   std::string session_folder;
@@ -141,8 +145,10 @@ Result<RunParts> open_parts(const RunOptions& options) {
   }
   TRY_ASSIGN(parts.work_tree, find_work_tree(std::filesystem::current_path().string()));
   // Before the model: the warden starts while levin is small.
-  TRY_ASSIGN(sandbox::Sandbox sandbox,
-             sandbox::Sandbox::open(command_policy(parts.work_tree, options.sandbox)));
+  TRY_ASSIGN(parts.network, net_rules(options.allow_net));
+  sandbox::Policy policy = command_policy(parts.work_tree, options.sandbox);
+  TRY(prepare_network(parts.network, &policy));
+  TRY_ASSIGN(sandbox::Sandbox sandbox, sandbox::Sandbox::open(std::move(policy)));
   parts.sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
   TRY(open_model_parts(options, &parts));
   TRY_ASSIGN(parts.rules, load_command_rules(parts.work_tree));
@@ -169,8 +175,10 @@ Result<void> open_transcript(const RunOptions& options, RunParts* parts,
     parts->transcript = std::make_unique<Transcript>(std::move(transcript));
   }
   TRY_ASSIGN(sandbox::AuditLog audit,
-             open_audit(parts->sandbox->policy(), parts->rules, parts->session_id));
+             open_audit(parts->sandbox->policy(), parts->rules, parts->session_id,
+                        options.allow_net));
   parts->audit = std::make_unique<sandbox::AuditLog>(std::move(audit));
+  TRY_ASSIGN(parts->proxy, open_proxy(parts->network, *parts->sandbox, parts->audit.get()));
   TRY_ASSIGN(CheckpointStore store, CheckpointStore::open(parts->work_tree, parts->session_folder));
   parts->checkpointer = std::make_unique<SessionCheckpointer>(std::move(store));
   TRY(make_directories(parts->session_folder + "/spill"));
@@ -229,7 +237,9 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   const Clock::time_point start = Clock::now();
   tools::ToolContext tools{
       *parts.workspace, parts.sandbox.get(), {}, &interrupted, parts.session_folder + "/spill"};
+  std::optional<tools::JobTable> jobs(std::in_place, *parts.sandbox, parts.audit.get());
   tools.audit = parts.audit.get();
+  tools.jobs = &*jobs;
   tools.refusal = [&parts](const std::string& command) {
     return denial_text(command, parts.rules.decide(command));
   };
@@ -254,6 +264,7 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
               agent_options);
   const auto before = changed_files(parts.work_tree);
   Outcome outcome = agent.run();
+  jobs.reset();  // What they still write counts.
   *usage = agent.usage();
   usage->files_changed = count_changed(
       parts, before ? *before : std::map<std::string, std::string>{}, agent.changed_files());

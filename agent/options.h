@@ -37,6 +37,7 @@ struct RunOptions {
   double min_p = 0;
   std::vector<std::string> stop_strings;
   sandbox::Profile sandbox = sandbox::Profile::kWorkspace;
+  std::vector<std::string> allow_net;  // HOST:PORT each; none: no network.
 };
 
 struct LogitsOptions {
@@ -72,7 +73,8 @@ struct SandboxOptions {
   sandbox::Profile profile = sandbox::Profile::kWorkspace;
   std::string workspace = ".";
   std::vector<std::string> writable_folders;
-  std::vector<std::string> limits;  // name=value
+  std::vector<std::string> limits;     // name=value
+  std::vector<std::string> allow_net;  // HOST:PORT each
   bool pty = false;
   bool debugging = false;
   std::vector<std::string> argv;
