@@ -203,8 +203,10 @@ TEST_F(WorksTest, ChromiumHeadless) {
   NEEDS("chromium");
   write_text(workspace_ / "page.html",
              "<p id=p>x</p><script>p.textContent = 'made by ' + 'script'</script>");
+  Policy how = normal_policy();
+  how.limits.wall_ms = 240'000;  // Minutes, on a machine that has much else to do.
   const ExitReport report =
-      shell(normal_policy(),
+      shell(how,
             "chromium --headless --no-sandbox --disable-gpu --dump-dom file://$PWD/page.html "
             "2>err || tail -5 err");
   EXPECT_EQ(report.exit_code, 0) << report.output;
