@@ -15,6 +15,7 @@
 #include "agent/git_workspace.h"
 #include "agent/human_sink.h"
 #include "agent/index_wiring.h"
+#include "agent/network.h"
 #include "agent/paths.h"
 #include "agent/request.h"
 #include "agent/session_checkpoints.h"
@@ -22,6 +23,7 @@
 #include "agent/terminal_filter.h"
 #include "agent/wiring.h"
 #include "base/file_io.h"
+#include "tools/job_table.h"
 #include "tools/workspace.h"
 
 namespace levin::agent {
@@ -42,6 +44,8 @@ struct RunParts {
   std::unique_ptr<sandbox::Sandbox> sandbox;
   CommandRules rules;
   std::unique_ptr<sandbox::AuditLog> audit;
+  std::vector<sandbox::NetRule> network;
+  std::optional<sandbox::Proxy> proxy;  // After what it borrows.
   std::string session_id;
   std::unique_ptr<SessionCheckpointer> checkpointer;
   std::string session_folder;
@@ -145,8 +149,10 @@ Result<RunParts> open_parts(const RunOptions& options) {
   }
   TRY_ASSIGN(parts.work_tree, find_work_tree(std::filesystem::current_path().string()));
   // Before the model: the warden starts while levin is small.
-  TRY_ASSIGN(sandbox::Sandbox sandbox,
-             sandbox::Sandbox::open(command_policy(parts.work_tree, options.sandbox)));
+  TRY_ASSIGN(parts.network, net_rules(options.allow_net));
+  sandbox::Policy policy = command_policy(parts.work_tree, options.sandbox);
+  TRY(prepare_network(parts.network, &policy));
+  TRY_ASSIGN(sandbox::Sandbox sandbox, sandbox::Sandbox::open(std::move(policy)));
   for (const std::string& weakening : sandbox.weakenings()) {
     std::cerr << "levin: " << weakening << "\n";
   }
@@ -177,8 +183,10 @@ Result<void> open_transcript(const RunOptions& options, RunParts* parts,
     parts->transcript = std::make_unique<Transcript>(std::move(transcript));
   }
   TRY_ASSIGN(sandbox::AuditLog audit,
-             open_audit(parts->sandbox->policy(), parts->rules, parts->session_id));
+             open_audit(parts->sandbox->policy(), parts->rules, parts->session_id,
+                        options.allow_net));
   parts->audit = std::make_unique<sandbox::AuditLog>(std::move(audit));
+  TRY_ASSIGN(parts->proxy, open_proxy(parts->network, *parts->sandbox, parts->audit.get()));
   TRY_ASSIGN(CheckpointStore store,
              is_in_repository(parts->work_tree)
                  ? CheckpointStore::open(parts->work_tree, parts->session_folder)
@@ -253,9 +261,11 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   const Clock::time_point start = Clock::now();
   tools::ToolContext tools{
       *parts.workspace, parts.sandbox.get(), {}, &interrupted, parts.session_folder + "/spill"};
+  std::optional<tools::JobTable> jobs(std::in_place, *parts.sandbox, parts.audit.get());
   tools.audit = parts.audit.get();
   tools.index_database = index_options(parts.workspace->root(), interrupted).database;
   tools.checks_syntax = parts.model.profile.checks_syntax;
+  tools.jobs = &*jobs;
   tools.refusal = [&parts](const std::string& command) {
     return denial_text(command, parts.rules.decide(command));
   };
@@ -288,6 +298,7 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   const Outcome outcome = run_attempts(
       {agent, *parts.model.client, *parts.transcript, *parts.checkpointer, registry, tools, events},
       attempts);
+  jobs.reset();  // What they still write counts.
   *usage = agent.usage();
   usage->files_changed = count_changed(
       parts, before ? *before : std::map<std::string, std::string>{}, agent.changed_files());

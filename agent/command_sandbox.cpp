@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "agent/commands.h"
+#include "agent/network.h"
 #include "agent/terminal_filter.h"
 #include "agent/wiring.h"
 #include "base/file_io.h"
@@ -117,11 +118,16 @@ Result<sandbox::Policy> policy_of(const SandboxOptions& options) {
 
 Result<sandbox::ExitReport> run_command(const SandboxOptions& options,
                                         const std::atomic<bool>& interrupted) {
+  TRY_ASSIGN(const std::vector<sandbox::NetRule> network, net_rules(options.allow_net));
   TRY_ASSIGN(sandbox::Policy policy, policy_of(options));
+  TRY(prepare_network(network, &policy));
+  TRY_ASSIGN(sandbox::AuditLog audit,
+             open_audit(policy, CommandRules(), "sandbox", options.allow_net));
   TRY_ASSIGN(const sandbox::Sandbox box, sandbox::Sandbox::open(std::move(policy)));
   for (const std::string& weakening : box.weakenings()) {
     std::cerr << "levin sandbox: " << weakening << std::endl;
   }
+  TRY_ASSIGN(const std::optional<sandbox::Proxy> proxy, open_proxy(network, box, &audit));
   sandbox::Command command;
   command.argv = options.argv;
   command.pty = options.pty;
@@ -137,13 +143,23 @@ Result<sandbox::ExitReport> run_command(const SandboxOptions& options,
   TerminalFilter filter;
   const RawTerminal raw(options.pty);
   TRY_ASSIGN(sandbox::Process process, box.start(command));
-  return process.wait(
+  Result<sandbox::ExitReport> report = process.wait(
       [&](std::string_view bytes) {
         const std::string shown = filtered ? filter.push(bytes) : std::string(bytes);
         // Where nobody reads any more, the command goes on until it ends.
         (void)write_all(STDOUT_FILENO, shown, "standard output");
       },
       &interrupted);
+  sandbox::AuditCommand record;
+  record.argv = options.argv;
+  if (report) {
+    record.report = &*report;
+  } else {
+    record.error = report.error().message();
+  }
+  const Result<void> written = audit.append(record);
+  if (!written) std::cerr << "levin sandbox: " << written.error().message() << "\n";
+  return report;
 }
 
 void tell_limit(const sandbox::ExitReport& report) {

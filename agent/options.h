@@ -42,6 +42,7 @@ struct RunOptions {
   std::optional<int64_t> retries;  // Absent: the model's, where its own sampling is used.
   bool test_after_edits = false;
   sandbox::Profile sandbox = sandbox::Profile::kWorkspace;
+  std::vector<std::string> allow_net;  // HOST:PORT each; none: no network.
 };
 
 struct QuantizeOptions {
@@ -119,7 +120,8 @@ struct SandboxOptions {
   sandbox::Profile profile = sandbox::Profile::kWorkspace;
   std::string workspace = ".";
   std::vector<std::string> writable_folders;
-  std::vector<std::string> limits;  // name=value
+  std::vector<std::string> limits;     // name=value
+  std::vector<std::string> allow_net;  // HOST:PORT each
   bool pty = false;
   bool debugging = false;
   std::vector<std::string> argv;

@@ -45,6 +45,12 @@ void add_sandbox_option(CLI::App& app, sandbox::Profile* profile) {
       ->option_text("read-only|workspace|off [workspace]");
 }
 
+void add_network_option(CLI::App& app, std::vector<std::string>* hosts) {
+  app.add_option("--allow-net", *hosts,
+                 "HOST:PORT that commands may reach, by a proxy (may be repeated) [none]")
+      ->allow_extra_args(false);
+}
+
 void add_run_options(CLI::App* app, RunOptions& options) {
   app->add_option("--model", options.model.model,
                   "Model folder, GGUF file, or script:FILE [the embedded model]");
@@ -96,6 +102,7 @@ void add_run_options(CLI::App* app, RunOptions& options) {
                   "script: wait before each chunk")
       ->check(CLI::Range(0, 60'000));
   add_sandbox_option(*app, &options.sandbox);
+  add_network_option(*app, &options.allow_net);
 }
 
 void add_run(CLI::App& parent, RunOptions& options, Action& action,
@@ -209,6 +216,7 @@ void add_sandbox(CLI::App& parent, SandboxOptions& options, Action& action,
                   "processes, files")
       ->option_text("NAME=VALUE ...")
       ->allow_extra_args(false);
+  add_network_option(*app, &options.allow_net);
   app->add_flag("--pty", options.pty, "With a terminal of its own");
   app->add_flag("--debugging", options.debugging, "It may trace its own processes (gdb)");
   app->add_option("command", options.argv, "After --: the command and its arguments")->required();

@@ -139,12 +139,14 @@ sandbox::Policy command_policy(const std::string& workspace, sandbox::Profile pr
 }
 
 Result<sandbox::AuditLog> open_audit(const sandbox::Policy& policy, const CommandRules& rules,
-                                     const std::string& session) {
+                                     const std::string& session,
+                                     const std::vector<std::string>& allow_net) {
   TRY_ASSIGN(const std::string state, state_folder());
   sandbox::AuditContext context;
   context.session = session;
   context.workspace = policy.workspace;
   context.profile = sandbox::profile_name(policy.profile);
+  context.allow_net = allow_net;
   context.policy_hash = sandbox::policy_hash(policy);
   if (!rules.empty()) context.rules_hash = rules.hash();
   return sandbox::AuditLog::open(state + "/audit.jsonl", std::move(context));

@@ -52,7 +52,8 @@ sandbox::Policy command_policy(const std::string& workspace, sandbox::Profile pr
 
 // The audit log of this user, for one session. Errors: AuditLog::open(), state_folder().
 Result<sandbox::AuditLog> open_audit(const sandbox::Policy& policy, const CommandRules& rules,
-                                     const std::string& session);
+                                     const std::string& session,
+                                     const std::vector<std::string>& allow_net = {});
 
 // The user's rules about commands, then those of the workspace. Errors: CommandRules::load().
 Result<CommandRules> load_command_rules(const std::string& workspace);

@@ -158,6 +158,7 @@ Result<void> AuditLog::append(const AuditCommand& command) {
   record["cwd"] = command.working_folder;
   record["profile"] = context.profile;
   record["policy"] = context.policy_hash;
+  if (!context.allow_net.empty()) record["allow_net"] = context.allow_net;
   if (!context.rules_hash.empty()) record["rules"] = context.rules_hash;
   if (!command.job.empty()) record["job"] = command.job;
   if (command.report != nullptr) {

@@ -23,6 +23,7 @@ struct AuditContext {
   std::string workspace;
   std::string profile;      // "read-only", "workspace", "off" ...
   std::string policy_hash;  // policy_hash() of the policy that commands run under.
+  std::vector<std::string> allow_net;  // HOST:PORT each, as the user gave them.
   std::string rules_hash;   // Of the rules about commands; empty when there are none.
 };
 

@@ -8,6 +8,7 @@
 namespace levin::tools {
 
 inline constexpr std::string_view kBashExample = R"({"command":"ls"})";
+inline constexpr std::string_view kJobExample = R"({"id":"1"})";
 inline constexpr std::string_view kReadExample = R"({"path":"a.py"})";
 inline constexpr std::string_view kSearchExample = R"({"pattern":"main"})";
 inline constexpr std::string_view kEditExample =
@@ -23,6 +24,7 @@ inline constexpr std::string_view kTestExample = R"({"command":"make test"})";
 inline constexpr std::string_view kMapExample = R"({"focus":["src/a.py"],"tokens":1000})";
 
 ToolEntry bash_tool();
+ToolEntry job_tool();
 ToolEntry read_tool();
 ToolEntry search_tool();
 ToolEntry edit_tool();

@@ -7,6 +7,7 @@
 #include "tools/arguments.h"
 #include "tools/command_result.h"
 #include "tools/entries.h"
+#include "tools/job_table.h"
 #include "tools/workspace.h"
 
 namespace levin::tools {
@@ -39,12 +40,34 @@ ToolResult audited(ToolResult result, const sandbox::AuditCommand& record, ToolC
   return result;
 }
 
+ToolResult start_job(const std::string& command, int64_t timeout_s, sandbox::AuditCommand& record,
+                     ToolContext& context) {
+  if (context.jobs == nullptr) {
+    return failure("E_ARGS bash: there are no background jobs here; leave background out.");
+  }
+  const Result<std::string> id = context.jobs->start(command, timeout_s * 1000);
+  if (id) {
+    ToolResult result;
+    result.text =
+        "job " + *id + " started; job {\"id\":\"" + *id + "\"} shows its output and state.";
+    return result;
+  }
+  record.error = id.error().message();
+  if (id.error().code() == ErrorCode::kLimit) {
+    return audited(failure("E_LIMIT " + record.error + '.'), record, context);
+  }
+  return audited(failure("E_IO cannot start the command: " + record.error), record, context);
+}
+
 ToolResult run_bash(const nlohmann::json& value, ToolContext& context) {
   Arguments arguments("bash", kBashExample, value);
   sandbox::Command command;
   command.argv = {"bash", "-c", arguments.text("command")};
+  const bool is_background = arguments.flag_or("background", false);
   const int64_t timeout_s =
-      std::min(arguments.whole_number_or("timeout_s", kTimeoutDefaultS, 1), kTimeoutMaxS);
+      std::min(arguments.whole_number_or("timeout_s",
+                                         is_background ? kJobWallMs / 1000 : kTimeoutDefaultS, 1),
+               is_background ? kJobWallMs / 1000 : kTimeoutMaxS);
   if (command.argv.back().find('\0') != std::string::npos) {
     arguments.refuse("\"command\" must not hold a NUL byte");
   }
@@ -59,6 +82,7 @@ ToolResult run_bash(const nlohmann::json& value, ToolContext& context) {
     return failure("E_DENIED " + command.argv.back() +
                    " (commands are switched off). Do not retry; choose another way or ask.");
   }
+  if (is_background) return start_job(command.argv.back(), timeout_s, record, context);
   const sandbox::Sandbox limited = context.sandbox->with_wall_limit_ms(timeout_s * 1000);
   const Result<sandbox::ExitReport> report =
       limited.run(command, context.on_output, context.interrupted);

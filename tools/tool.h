@@ -16,6 +16,7 @@
 
 namespace levin::tools {
 
+class JobTable;
 class WebBrowser;
 class Workspace;
 
@@ -54,6 +55,7 @@ struct ToolContext {
   const std::atomic<bool>* interrupted = nullptr;
   std::string spill_folder;            // Full outputs go here; empty: nowhere.
   sandbox::AuditLog* audit = nullptr;  // Commands are recorded there; null: nowhere.
+  JobTable* jobs = nullptr;            // For background commands; null: there are none.
   // Asked before a command runs: the E_DENIED text, or empty when it may. May be empty itself.
   std::function<std::string(const std::string& command)> refusal = nullptr;
   std::string index_database = {};  // Of the repository index; empty: in memory, for one call.

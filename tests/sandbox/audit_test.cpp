@@ -37,7 +37,7 @@ mode_t mode_of(const std::string& path) {
 }
 
 AuditContext context() {
-  return {"s-1", "/w", "workspace", "00000000000000aa", ""};
+  return {"s-1", "/w", "workspace", "00000000000000aa", {}, ""};
 }
 
 TEST(AuditTest, ACommandIsOneLine) {

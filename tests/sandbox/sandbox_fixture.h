@@ -44,7 +44,7 @@ inline bool is_running(const std::string& marker) {
 class SandboxTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = "/tmp/levin-sandbox-XXXXXX";
+    std::string pattern = (fs::temp_directory_path() / "levin-sandbox-XXXXXX").string();
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     root_ = fs::canonical(pattern);
     home_ = root_ / "home";

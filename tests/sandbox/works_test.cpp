@@ -184,12 +184,29 @@ TEST_F(WorksTest, FileWatching) {
   expect_works("python3 watch.py", "new");
 }
 
+TEST_F(WorksTest, GdbUnderADebuggingPolicy) {
+  NEEDS("gdb cc");
+  write_text(workspace_ / "p.c", "int answer = 42;\nint main(void) {\n  return answer - 42;\n}\n");
+  const std::string line =
+      "cc -g -o p p.c && gdb -q -batch -ex 'break main' -ex run -ex 'print answer' ./p 2>&1";
+  Policy how = normal_policy();
+  how.debugging = true;
+  const ExitReport debugged = shell(how, line);
+  EXPECT_TRUE(has(debugged.output, "$1 = 42")) << debugged.output;
+  EXPECT_TRUE(has(debugged.output, "Breakpoint 1, main")) << debugged.output;
+  // Without it the program can be read, not traced.
+  const ExitReport other = shell(normal_policy(), line);
+  EXPECT_FALSE(has(other.output, "Breakpoint 1, main")) << other.output;
+}
+
 TEST_F(WorksTest, ChromiumHeadless) {
   NEEDS("chromium");
   write_text(workspace_ / "page.html",
              "<p id=p>x</p><script>p.textContent = 'made by ' + 'script'</script>");
+  Policy how = normal_policy();
+  how.limits.wall_ms = 240'000;  // Minutes, on a machine that has much else to do.
   const ExitReport report =
-      shell(normal_policy(),
+      shell(how,
             "chromium --headless --no-sandbox --disable-gpu --dump-dom file://$PWD/page.html "
             "2>err || tail -5 err");
   EXPECT_EQ(report.exit_code, 0) << report.output;
