@@ -97,7 +97,9 @@ Json usage_json(const Usage& usage) {
               {"files_changed", usage.files_changed},
               {"wall_ms", usage.wall_ms},
               {"prefill_tokens_per_second", rounded(usage.prefill_tokens_per_second)},
-              {"tokens_per_second", rounded(usage.tokens_per_second)}};
+              {"tokens_per_second", rounded(usage.tokens_per_second)},
+              {"drafted", usage.drafted},
+              {"accepted", usage.accepted}};
 }
 
 struct EventBody {
@@ -132,6 +134,13 @@ struct EventBody {
   Json operator()(const Warning& event) const {
     return Json{
         {"type", "warning"}, {"step", event.step}, {"message", utf8_sanitize(event.message)}};
+  }
+  Json operator()(const Retried& event) const {
+    return Json{{"type", "retry"},
+                {"attempt", event.attempt},
+                {"attempts", event.attempts},
+                {"reason", utf8_sanitize(event.reason)},
+                {"temperature", event.temperature}};
   }
   Json operator()(const RunCompleted& event) const {
     return Json{{"type", "run.completed"}, {"usage", usage_json(event.usage)}};

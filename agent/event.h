@@ -93,6 +93,14 @@ struct Warning {
   std::string message;
 };
 
+// The request is begun anew, files, conversation and state as they were when it was made.
+struct Retried {
+  int attempt = 0;   // From 2.
+  int attempts = 0;  // At most.
+  std::string reason;
+  double temperature = 0;
+};
+
 // Totals of a run.
 struct Usage {
   int64_t reused = 0;
@@ -104,6 +112,8 @@ struct Usage {
   int64_t wall_ms = 0;
   double prefill_tokens_per_second = 0;  // 0: nothing was measured.
   double tokens_per_second = 0;          // Of generation.
+  int64_t drafted = 0;                   // Tokens that were guessed ahead,
+  int64_t accepted = 0;                  // and those of them that came true.
 };
 struct RunCompleted {
   Usage usage;
@@ -115,7 +125,7 @@ struct RunFailed {
 };
 
 using Event = std::variant<ThreadStarted, TurnStarted, ItemStarted, ItemUpdated, ItemCompleted,
-                           StepState, StateRefused, Warning, RunCompleted, RunFailed>;
+                           StepState, StateRefused, Warning, Retried, RunCompleted, RunFailed>;
 
 nlohmann::ordered_json to_json(const Event& event);
 

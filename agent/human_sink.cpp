@@ -119,6 +119,14 @@ void HumanSink::show(const Warning& event) {
   out_ << '\n';
 }
 
+void HumanSink::show(const Retried& event) {
+  begin_block(Block::kLine);
+  styled(Style::kCyan,
+         fmt::format("↺ {}: attempt {} of at most {}, from the request, temperature {}",
+                     one_line(event.reason), event.attempt, event.attempts, event.temperature));
+  out_ << '\n';
+}
+
 void HumanSink::show(const RunCompleted& event) {
   begin_block(Block::kOutput);
   styled(Style::kGreen, "✓ done");
@@ -321,6 +329,8 @@ std::string HumanSink::figures(const Usage& usage) const {
                      grouped(usage.reused), grouped(usage.generated));
   if (usage.tokens_per_second > 0)
     out += fmt::format(" · {:.1f} tokens/s", usage.tokens_per_second);
+  if (usage.drafted > 0)
+    out += fmt::format(" · {} of {} drafted", grouped(usage.accepted), grouped(usage.drafted));
   return out + " · " + duration(usage.wall_ms);
 }
 

@@ -52,6 +52,7 @@ class HumanSink final : public EventSink {
   // The loop tells this one on stderr, in both output modes.
   void show(const StateRefused&) {}
   void show(const Warning& event);
+  void show(const Retried& event);
   void show(const RunCompleted& event);
   void show(const RunFailed& event);
 

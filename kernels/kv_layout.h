@@ -12,8 +12,10 @@
 
 namespace levin::kernels {
 
-constexpr int64_t kKvPageTokens = 256;
+// 4 KV heads of 128 dims in bf16 make it 2 MiB, a huge page.
+constexpr int64_t kKvPageTokens = 1024;
 constexpr int64_t kKvStep = 64;
+constexpr int64_t kKvChunk = 64;
 
 struct KvLayout {
   DType dtype = DType::kF32;  // kF32 or kBF16.
@@ -38,8 +40,16 @@ struct KvLayout {
   constexpr int64_t value_at(int64_t head, int64_t token, int64_t dim) const {
     const int64_t base = head * head_page() + token / kKvStep * step() + half_step();
     const int64_t place = token % kKvStep;
-    if (dtype == DType::kF32) return base + place * padded_dim() + dim;
-    return base + place / 2 * 2 * padded_dim() + dim * 2 + place % 2;
+    const int64_t chunk = base + dim / kKvChunk * kKvChunk * kKvStep;
+    const int64_t width = chunk_width(dim / kKvChunk * kKvChunk);
+    if (dtype == DType::kF32) return chunk + place * width + dim % kKvChunk;
+    return chunk + place / 2 * 2 * width + dim % kKvChunk * 2 + place % 2;
+  }
+
+  // Dims of the chunk of values that begins at `dim`.
+  constexpr int64_t chunk_width(int64_t dim) const {
+    const int64_t left = padded_dim() - dim;
+    return left < kKvChunk ? left : kKvChunk;
   }
 };
 

@@ -59,7 +59,7 @@ struct LightningArgs {
 };
 
 constexpr int64_t lightning_scratch_floats(int64_t head_dim) {
-  return kLightningBlock * kLightningBlock + 2 * kLightningBlock * head_dim;
+  return kLightningBlock * (kLightningBlock + 2 * head_dim + 1);
 }
 
 // Puts keys (rotated) and values of num_tokens tokens into their cache pages (kv_layout.h), rounded
@@ -90,9 +90,9 @@ struct AttentionArgs {
   float scale;  // 1 / sqrt(head_dim)
 };
 
-// Keys that one thread walks alone; partial results are merged in order. 512 keys of 128 dims in
-// bf16 are 256 KiB: long enough to read memory at full speed, short enough to share 2k of context.
-constexpr int64_t kAttentionSection = 512;
+// Keys that one thread walks alone; partial results are merged in order. A page: 512 KiB in one line
+// at 128 dims in bf16.
+constexpr int64_t kAttentionSection = kKvPageTokens;
 // Query rows of one KV head that share each loaded key.
 constexpr int64_t kAttentionTileRows = 64;
 // Calls of at most this many tokens are split by sections, longer ones by query rows.

@@ -58,6 +58,7 @@ struct ToolContext {
   std::function<std::string(const std::string& command)> refusal = nullptr;
   // Starts the browser when it is first needed; empty: web_check is refused.
   std::function<Result<WebBrowser*>()> browser = nullptr;
+  std::string test_command = "";  // What `test` runs; empty: it looks for one.
 };
 
 }  // namespace levin::tools

@@ -30,9 +30,7 @@ struct FloatFactors {
   using Pair = WidePair;
   static Pair pair(const float* at) { return {splat(at[0]), splat(at[1])}; }
   static Vec dot(Vec sum, const Pack& a, const Pair& b) {
-    sum += a.low * b.low;
-    sum += a.high * b.high;
-    return sum;
+    return fused_add(a.high, b.high, fused_add(a.low, b.low, sum));
   }
   static void query(const float* q, int64_t count, float* to) {
     for (int64_t c = 0; c < count; ++c) to[c] = q[c];
@@ -107,7 +105,7 @@ struct StepRows {
 
 template <typename Kv, int kRows>
 inline void step_scores(const StepRows<Kv>& rows, const typename Kv::Stored* keys, int64_t padded,
-                        const Ahead& ahead, float (*score)[kKvStep]) {
+                        float (*score)[kKvStep]) {
   for (int64_t lane = 0; lane < kKvStep; lane += kVecsAtOnce * kLanes) {
     Vec sum[kRows][kVecsAtOnce] = {};
     for (int64_t pair = 0; pair < padded / 2; ++pair) {
@@ -115,7 +113,6 @@ inline void step_scores(const StepRows<Kv>& rows, const typename Kv::Stored* key
       for (int u = 0; u < kVecsAtOnce; ++u) {
         pack[u] = Kv::pack(keys + pair * 2 * kKvStep, lane + u * kLanes, kKvStep);
       }
-      if (lane == 0) ask(ahead, pair, 2 * kKvStep * static_cast<int64_t>(sizeof(*keys)));
       for (int r = 0; r < kRows; ++r) {
         const typename Kv::Pair q = Kv::pair(rows.q[r] + 2 * pair);
         for (int u = 0; u < kVecsAtOnce; ++u) sum[r][u] = Kv::dot(sum[r][u], pack[u], q);
@@ -129,27 +126,26 @@ inline void step_scores(const StepRows<Kv>& rows, const typename Kv::Stored* key
 
 // Values of `num_pairs` token pairs, kVecs vectors of dims from `dim` on, added to the rows.
 template <typename Kv, int kRows, int kVecs>
-inline void step_values(const StepRows<Kv>& rows, const typename Kv::Stored* values, int64_t padded,
-                        int64_t dim, int64_t num_pairs,
-                        const typename Kv::Factor (*weight)[kKvStep], const float* rescale,
-                        const Ahead& ahead) {
+inline void step_values(const StepRows<Kv>& rows, const typename Kv::Stored* values, int64_t width,
+                        int64_t first, int64_t dim, int64_t num_pairs,
+                        const typename Kv::Factor (*weight)[kKvStep], const float* rescale) {
   Vec sum[kRows][kVecs];
   for (int r = 0; r < kRows; ++r) {
-    for (int u = 0; u < kVecs; ++u) sum[r][u] = load(rows.acc[r] + dim + u * kLanes) * rescale[r];
+    for (int u = 0; u < kVecs; ++u)
+      sum[r][u] = load(rows.acc[r] + first + dim + u * kLanes) * rescale[r];
   }
   for (int64_t pair = 0; pair < num_pairs; ++pair) {
     typename Kv::Pack pack[kVecs];
     for (int u = 0; u < kVecs; ++u) {
-      pack[u] = Kv::pack(values + pair * 2 * padded, dim + u * kLanes, padded);
+      pack[u] = Kv::pack(values + pair * 2 * width, dim + u * kLanes, width);
     }
-    ask(ahead, pair, 2 * kVecs * kLanes * static_cast<int64_t>(sizeof(*values)));
     for (int r = 0; r < kRows; ++r) {
       const typename Kv::Pair w = Kv::pair(weight[r] + 2 * pair);
       for (int u = 0; u < kVecs; ++u) sum[r][u] = Kv::dot(sum[r][u], pack[u], w);
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int u = 0; u < kVecs; ++u) store(rows.acc[r] + dim + u * kLanes, sum[r][u]);
+    for (int u = 0; u < kVecs; ++u) store(rows.acc[r] + first + dim + u * kLanes, sum[r][u]);
   }
 }
 
@@ -203,18 +199,19 @@ __attribute__((noinline)) float step_softmax(float* score, int64_t visible, floa
   return rescale;
 }
 
-// kRows rows against one step. `next` is where the following step lies, to be asked for.
+// kRows rows against one step. `next` is where the following step lies; null when it need not
+// be asked for.
 template <typename Kv, int kRows>
 inline void attend_step(const StepRows<Kv>& rows, const typename Kv::Stored* step, int64_t padded,
                         float scale, const typename Kv::Stored* next) {
   alignas(64) float score[kRows][kKvStep];
   alignas(64) typename Kv::Factor weight[kRows][kKvStep];
   float rescale[kRows];
-  constexpr auto kBytes = static_cast<int64_t>(sizeof(typename Kv::Stored));
   const typename Kv::Stored* values = step + kKvStep * padded;
-  const Ahead own{reinterpret_cast<const char*>(next != nullptr ? values : step),
-                  next != nullptr ? 2 * kKvStep * kBytes : 0};
-  step_scores<Kv, kRows>(rows, step, padded, own, score);
+  if (next != nullptr) {
+    touch(next, 2 * kKvStep * padded * static_cast<int64_t>(sizeof(*next)));
+  }
+  step_scores<Kv, kRows>(rows, step, padded, score);
   int64_t most = 0;
   for (int r = 0; r < kRows; ++r) {
     rescale[r] = step_softmax<Kv>(score[r], rows.visible[r], scale, rows.row[r], weight[r]);
@@ -222,19 +219,18 @@ inline void attend_step(const StepRows<Kv>& rows, const typename Kv::Stored* ste
   }
   most = most < kKvStep ? most : kKvStep;
   const int64_t num_pairs = (most + 1) / 2;
-  const Ahead following{reinterpret_cast<const char*>(next != nullptr ? next : step),
-                        next != nullptr ? 2 * padded * kBytes : 0};
   constexpr int64_t kWide = kVecsAtOnce * kLanes;
-  int64_t dim = 0;
-  for (; dim + kWide <= padded; dim += kWide) {
-    Ahead part = following;
-    part.at += part.line != 0 ? dim * 2 * kBytes : 0;
-    step_values<Kv, kRows, kVecsAtOnce>(rows, values, padded, dim, num_pairs, weight, rescale,
-                                        part);
-  }
-  for (; dim < padded; dim += kLanes) {
-    step_values<Kv, kRows, 1>(rows, values, padded, dim, num_pairs, weight, rescale,
-                              Ahead{following.at, 0});
+  for (int64_t first = 0; first < padded; first += kKvChunk) {
+    const int64_t width = padded - first < kKvChunk ? padded - first : kKvChunk;
+    const typename Kv::Stored* chunk = values + first * kKvStep;
+    int64_t dim = 0;
+    for (; dim + kWide <= width; dim += kWide) {
+      step_values<Kv, kRows, kVecsAtOnce>(rows, chunk, width, first, dim, num_pairs, weight,
+                                          rescale);
+    }
+    for (; dim < width; dim += kLanes) {
+      step_values<Kv, kRows, 1>(rows, chunk, width, first, dim, num_pairs, weight, rescale);
+    }
   }
 }
 

@@ -9,10 +9,6 @@
 namespace levin::kernels {
 namespace {
 
-// Rows of the state that a step asks for before it reads them: 8 KiB at head_dim 128, what memory
-// delivers in its latency.
-constexpr int64_t kStateAhead = 16;
-
 // One head's part of the arguments.
 struct LightningHead {
   const float* qkv;    // q of token 0; k and v follow it
@@ -46,6 +42,7 @@ struct LightningScratch {
   float* score;    // [kLightningBlock, kLightningBlock]
   float* q;        // [kLightningBlock, head_dim], silu applied
   float* q_decay;  // [kLightningBlock, head_dim]; v_decay when the state moves on
+  float* rising;   // [kLightningBlock]: the powers from the last to the first
 };
 
 // The block is full: S = decay^m S + sum_j k_j (decay^(m-1-j) v_j)^T with m = kLightningBlock.
@@ -81,6 +78,37 @@ inline void lightning_take(const LightningHead& head, int64_t begin, int64_t cou
   }
 }
 
+// One row of scores times its decays: power[t - j] for j = 0 .. t, and zeros behind, as far as rows
+// that are summed with it look.
+inline void lightning_decay(const LightningScratch& scratch, int64_t t, float* score) {
+  const float* power = scratch.rising + kLightningBlock - 1 - t;
+  for (int64_t j = 0; j <= t; j += kLanes) {
+    store_part(score + j, load_part(score + j, t + 1 - j) * load_part(power + j, t + 1 - j),
+               t + 1 - j);
+  }
+  for (int64_t j = t + 1; j < t + kProductRows && j < kLightningBlock; ++j) score[j] = 0;
+}
+
+// decay^(t-j) (q_t k_j) of `count` tokens, four rows at a time.
+inline void lightning_scores(const LightningHead& head, int64_t begin, int64_t count,
+                             const LightningScratch& scratch) {
+  const int64_t d = head.head_dim;
+  for (int64_t i = 0; i < count;) {
+    const int64_t rows = count - i >= 4 ? 4 : 1;
+    float* score = scratch.score + i * kLightningBlock;
+    const float* q = scratch.q + i * d;
+    if (rows == 4) {
+      dot_rows<4>(q, d, head.journal_k, d, score, kLightningBlock, begin + i + rows, d);
+    } else {
+      dot_row(q, head.journal_k, score, begin + i + rows, d);
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+      lightning_decay(scratch, begin + i + r, score + r * kLightningBlock);
+    }
+    i += rows;
+  }
+}
+
 // `count` tokens of one block, the first at place `begin` of it (begin + count <= kLightningBlock):
 //   out_t = decay^(t+1) q_t S + sum_{j<=t} decay^(t-j) (q_t k_j) v_j
 // Each output row is summed in the same order whatever `count` is.
@@ -88,55 +116,30 @@ inline void lightning_block(const LightningHead& head, int64_t begin, int64_t co
                             const LightningScratch& scratch) {
   const int64_t d = head.head_dim;
   lightning_take(head, begin, count, scratch);
-  constexpr int64_t kStride = kLightningBlock;
-  for (int64_t i = 0; i < count;) {
-    const int64_t rows = count - i >= 4 ? 4 : 1;
-    const int64_t last = begin + i + rows - 1;
-    float* score = scratch.score + i * kStride;
-    const float* q = scratch.q + i * d;
-    if (rows == 4) {
-      dot_rows<4>(q, d, head.journal_k, d, score, kStride, last + 1, d);
-    } else {
-      dot_row(q, head.journal_k, score, last + 1, d, Ahead{});
-    }
-    for (int64_t r = 0; r < rows; ++r) {
-      const int64_t t = begin + i + r;
-      for (int64_t j = 0; j <= t; ++j) score[r * kStride + j] *= head.power[t - j];
-      for (int64_t j = t + 1; j <= last; ++j) score[r * kStride + j] = 0;
-    }
-    i += rows;
-  }
+  lightning_scores(head, begin, count, scratch);
   add_product({scratch.q_decay, d, 1}, head.state, d, head.out, head.out_stride, {count, d, d}, 0);
-  // Rows in fours see the keys up to their last one; the first three have zeros behind their own.
-  for (int64_t i = 0; i < count;) {
-    const int64_t rows = count - i >= 4 ? 4 : 1;
-    add_product({scratch.score + i * kStride, kStride, 1}, head.journal_v, d,
+  for (int64_t i = 0; i < count; i += kProductRows) {
+    const int64_t rows = count - i < kProductRows ? count - i : kProductRows;
+    add_product({scratch.score + i * kLightningBlock, kLightningBlock, 1}, head.journal_v, d,
                 head.out + i * head.out_stride, head.out_stride, {rows, begin + i + rows, d}, 1);
-    i += rows;
   }
 }
 
 // lightning_block of a single token, the same bits, in three walks through memory: keys of the
-// journal, state, values of the journal. Each asks for what the next one reads, the last for the
+// journal, state, values of the journal. Each begins the next one's streams, the last those of the
 // keys of the head after this.
 inline void lightning_step(const LightningHead& head, int64_t place,
                            const LightningScratch& scratch) {
   const int64_t d = head.head_dim;
   const int64_t row_bytes = d * static_cast<int64_t>(sizeof(float));
-  const auto bytes_at = [](const float* at) { return reinterpret_cast<const char*>(at); };
   lightning_take(head, place, 1, scratch);
-  dot_row(scratch.q, head.journal_k, scratch.score, place + 1, d,
-          Ahead{bytes_at(head.state), row_bytes});
-  for (int64_t j = 0; j <= place; ++j) scratch.score[j] *= head.power[place - j];
-  const Ahead state{bytes_at(head.state + kStateAhead * d), row_bytes};
-  const Ahead values{bytes_at(head.journal_v), row_bytes};
-  product_rows<1>({scratch.q_decay, d, 1}, head.state, d, head.out, 0, d, d, 0, [&](int64_t k) {
-    ask(state, k, row_bytes);
-    if (k <= place) ask(values, k, row_bytes);
-  });
-  const Ahead keys{bytes_at(head.journal_k + 2 * kLightningBlock * d), row_bytes};
-  product_rows<1>({scratch.score, 0, 1}, head.journal_v, d, head.out, 0, place + 1, d, 1,
-                  [&](int64_t k) { ask(keys, k, row_bytes); });
+  touch(head.state, d * row_bytes);
+  dot_row(scratch.q, head.journal_k, scratch.score, place + 1, d);
+  lightning_decay(scratch, place, scratch.score);
+  touch(head.journal_v, (place + 1) * row_bytes);
+  product_rows<1>({scratch.q_decay, d, 1}, head.state, d, head.out, 0, d, d, 0);
+  touch(head.journal_k + 2 * kLightningBlock * d, (place + 1) * row_bytes);
+  product_rows<1>({scratch.score, 0, 1}, head.journal_v, d, head.out, 0, place + 1, d, 1);
 }
 
 inline void lightning_tokens(LightningHead head, int64_t first_position, int64_t num_tokens,
@@ -169,9 +172,14 @@ inline void op_lightning_attention(const Parallel& parallel, const LightningArgs
   parallel_for(parallel, args.num_heads, grain, [&](int64_t begin, int64_t end, int worker) {
     float* at = copy.scratch + worker * scratch_stride;
     const LightningScratch scratch{at, at + kLightningBlock * kLightningBlock,
-                                   at + kLightningBlock * (kLightningBlock + d)};
+                                   at + kLightningBlock * (kLightningBlock + d),
+                                   at + kLightningBlock * (kLightningBlock + 2 * d)};
     for (int64_t h = begin; h < end; ++h) {
-      lightning_tokens(lightning_head(copy, h), copy.first_position, copy.num_tokens, scratch);
+      const LightningHead head = lightning_head(copy, h);
+      for (int64_t i = 0; i < kLightningBlock; ++i) {
+        scratch.rising[i] = head.power[kLightningBlock - 1 - i];
+      }
+      lightning_tokens(head, copy.first_position, copy.num_tokens, scratch);
     }
   });
 }

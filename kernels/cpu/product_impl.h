@@ -54,7 +54,9 @@ inline void dot_rows(const float* a, int64_t lda, const float* b, int64_t ldb, f
       for (int r = 0; r < kRows; ++r) left[r] = load_part(a + r * lda + k, depth - k);
       for (int c = 0; c < kColumns; ++c) {
         const Vec right = load_part(row[c] + k, depth - k);
-        for (int r = 0; r < kRows; ++r) sum[r * kColumns + c] += left[r] * right;
+        for (int r = 0; r < kRows; ++r) {
+          sum[r * kColumns + c] = fused_add(left[r], right, sum[r * kColumns + c]);
+        }
       }
     }
     float sums[kLanes];
@@ -66,19 +68,16 @@ inline void dot_rows(const float* a, int64_t lda, const float* b, int64_t ldb, f
   }
 }
 
-// dot_rows of a single row, the same bits: b is walked in one line. `ahead` is asked for line by
-// line, two for each row of b.
-inline void dot_row(const float* a, const float* b, float* out, int64_t count, int64_t depth,
-                    const Ahead& ahead) {
+// dot_rows of a single row, the same bits: b is walked in one line.
+inline void dot_row(const float* a, const float* b, float* out, int64_t count, int64_t depth) {
   for (int64_t j = 0; j < count; j += kLanes) {
     Vec sum[kLanes] = {};
     const int64_t rows = count - j < kLanes ? count - j : kLanes;
     for (int64_t c = 0; c < rows; ++c) {
-      ask(ahead, 2 * (j + c), ahead.line);
-      ask(ahead, 2 * (j + c) + 1, ahead.line);
       Vec total{};
       for (int64_t k = 0; k < depth; k += kLanes) {
-        total += load_part(a + k, depth - k) * load_part(b + (j + c) * depth + k, depth - k);
+        total = fused_add(load_part(a + k, depth - k),
+                          load_part(b + (j + c) * depth + k, depth - k), total);
       }
       sum[c] = total;
     }
@@ -99,16 +98,12 @@ struct ProductSize {
   int64_t columns;
 };
 
-struct NothingElse {
-  void operator()(int64_t) const {}
-};
-
 // c = scale * c + a * b, for kRows rows and `columns` <= kVecs * kLanes columns. scale 0 does not
 // read c, and scale 1 does not multiply it: the compiler could fuse that product in two ways. With
-// kWhole the columns fill their vectors. also(k) is called once for each k.
-template <int kRows, int kVecs, bool kWhole, typename Also>
+// kWhole the columns fill their vectors.
+template <int kRows, int kVecs, bool kWhole>
 inline void product_tile(const LeftSide& a, const float* b, int64_t ldb, float* c, int64_t ldc,
-                         int64_t depth, int64_t columns, float scale, const Also& also) {
+                         int64_t depth, int64_t columns, float scale) {
   const auto read = [&](const float* from, int u) {
     return kWhole ? load(from + u * kLanes) : load_part(from + u * kLanes, columns - u * kLanes);
   };
@@ -122,12 +117,11 @@ inline void product_tile(const LeftSide& a, const float* b, int64_t ldb, float* 
     }
   }
   for (int64_t k = 0; k < depth; ++k) {
-    also(k);
     Vec right[kVecs];
     for (int u = 0; u < kVecs; ++u) right[u] = read(b + k * ldb, u);
     for (int r = 0; r < kRows; ++r) {
       const Vec left = splat(a.at[r * a.row_stride + k * a.depth_stride]);
-      for (int u = 0; u < kVecs; ++u) sum[r][u] += left * right[u];
+      for (int u = 0; u < kVecs; ++u) sum[r][u] = fused_add(left, right[u], sum[r][u]);
     }
   }
   for (int r = 0; r < kRows; ++r) {
@@ -145,21 +139,20 @@ inline void product_tile(const LeftSide& a, const float* b, int64_t ldb, float* 
 // latency of an addition. More rows keep 24 sums (8 where there are 16 registers).
 constexpr int kProductRows = kLanes == 16 ? 6 : 4;
 
-template <int kRows, typename Also = NothingElse>
+template <int kRows>
 inline void product_rows(const LeftSide& a, const float* b, int64_t ldb, float* c, int64_t ldc,
-                         int64_t depth, int64_t columns, float scale, const Also& also = {}) {
+                         int64_t depth, int64_t columns, float scale) {
   constexpr int kVecs = kRows == 1 ? 8 : kLanes == 16 ? 4 : 2;
   int64_t column = 0;
   for (; column + kVecs * kLanes <= columns; column += kVecs * kLanes) {
-    product_tile<kRows, kVecs, true>(a, b + column, ldb, c + column, ldc, depth, columns, scale,
-                                     also);
+    product_tile<kRows, kVecs, true>(a, b + column, ldb, c + column, ldc, depth, columns, scale);
   }
   for (; column + kLanes <= columns; column += kLanes) {
-    product_tile<kRows, 1, true>(a, b + column, ldb, c + column, ldc, depth, columns, scale, also);
+    product_tile<kRows, 1, true>(a, b + column, ldb, c + column, ldc, depth, columns, scale);
   }
   if (column < columns) {
     product_tile<kRows, 1, false>(a, b + column, ldb, c + column, ldc, depth, columns - column,
-                                  scale, also);
+                                  scale);
   }
 }
 

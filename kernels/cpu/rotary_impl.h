@@ -42,17 +42,21 @@ template <typename Stored>
 inline void kv_write_row(const KvLayout& layout, Stored* page, int64_t head, int64_t place,
                          const float* k, const float* v, bool clear_partner) {
   Stored* keys = page + layout.key_at(head, place, 0);
-  Stored* values = page + layout.value_at(head, place, 0);
-  Stored* partner = page + layout.value_at(head, place | 1, 0);
   const int64_t key_stride = layout.key_at(0, 0, 2);
   const int64_t odd_key = layout.key_at(0, 0, 1);
-  const int64_t value_stride = layout.value_at(0, 0, 1) - layout.value_at(0, 0, 0);
   for (int64_t c = 0; c < layout.head_dim; ++c) {
     kv_put(keys + c / 2 * key_stride + c % 2 * odd_key, k[c]);
-    kv_put(values + c * value_stride, v[c]);
   }
-  if (!clear_partner) return;
-  for (int64_t c = 0; c < layout.head_dim; ++c) kv_put(partner + c * value_stride, 0.0f);
+  for (int64_t first = 0; first < layout.head_dim; first += kKvChunk) {
+    Stored* values = page + layout.value_at(head, place, first);
+    Stored* partner = page + layout.value_at(head, place | 1, first);
+    const int64_t stride = layout.value_at(0, 0, 1) - layout.value_at(0, 0, 0);
+    const int64_t left = layout.head_dim - first;
+    for (int64_t c = 0; c < left && c < kKvChunk; ++c) {
+      kv_put(values + c * stride, v[first + c]);
+      if (clear_partner) kv_put(partner + c * stride, 0.0f);
+    }
+  }
 }
 
 inline void op_kv_write(const Parallel& parallel, const KvWriteArgs& args) {

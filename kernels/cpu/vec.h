@@ -5,6 +5,9 @@
 
 #include <math.h>
 #include <stdint.h>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #include "kernels/ops.h"
 
@@ -36,6 +39,22 @@ inline Vec load(const float* from) {
 }
 inline void store(float* to, Vec value) {
   *reinterpret_cast<LooseVec*>(to) = value;
+}
+
+// a * b + c, fused where the CPU can. The compiler fuses by itself, but not in every place: two loops
+// that must give the same bits call this.
+inline Vec fused_add(Vec a, Vec b, Vec c) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Vec>(_mm512_fmadd_ps(reinterpret_cast<__m512>(a),
+                                               reinterpret_cast<__m512>(b),
+                                               reinterpret_cast<__m512>(c)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Vec>(_mm256_fmadd_ps(reinterpret_cast<__m256>(a),
+                                               reinterpret_cast<__m256>(b),
+                                               reinterpret_cast<__m256>(c)));
+#else
+  return a * b + c;
+#endif
 }
 
 template <typename To, typename From>

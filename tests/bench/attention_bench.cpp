@@ -69,17 +69,17 @@ void row(const std::string& what, const std::string& device, int64_t tokens, con
 struct Cache {
   Cache(Device& device, DType dtype, int64_t tokens) : layout{dtype, kKvHeads, kDim} {
     const std::vector<float> k = numbers(kKvPageTokens * kKvHeads * kDim);
-    for (int64_t first = 0; first < tokens; first += kKvPageTokens) {
-      buffers.push_back(
-          *DeviceBuffer::create(device, static_cast<size_t>(layout.page_bytes()) / sizeof(float)));
-      pages.push_back(buffers.back().data());
-      device.ops().kv_write(device.parallel(),
-                            {k.data(), k.data(), &pages.back() - first / kKvPageTokens, layout,
-                             std::min(kKvPageTokens, tokens - first), first});
+    const int64_t num_pages = (tokens + kKvPageTokens - 1) / kKvPageTokens;
+    memory = *DeviceBuffer::create(
+        device, static_cast<size_t>(num_pages * layout.page_bytes()) / sizeof(float));
+    for (int64_t page = 0; page < num_pages; ++page) {
+      pages.push_back(reinterpret_cast<char*>(memory.data()) + page * layout.page_bytes());
+      device.ops().kv_write(device.parallel(), {k.data(), k.data(), pages.data(), layout,
+                                                kKvPageTokens, page * kKvPageTokens});
     }
   }
   KvLayout layout;
-  std::vector<DeviceBuffer> buffers;
+  DeviceBuffer memory;
   std::vector<void*> pages;
 };
 
