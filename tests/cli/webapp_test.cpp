@@ -75,6 +75,52 @@ TEST_F(WebappTest, TheBestRoundIsKept) {
   EXPECT_TRUE(has(read_text(out() / "index.html"), "missing"));
 }
 
+// The request's turn, the first answer and the report are one prefix: nothing of it is prefilled twice.
+TEST_F(WebappTest, TheReportIsAppendedToTheTalk) {
+  NEEDS_BROWSER();
+  const Told run = webapp({page(kWrong), page(kRight)});
+  int64_t reused = 0, prefilled = 0, generated = 0;
+  for (const Json& state : run.of_type("state")) {
+    reused += state["reused"].get<int64_t>();
+    prefilled += state["prefilled"].get<int64_t>();
+    generated += state["generated"].get<int64_t>();
+  }
+  const std::vector<int> log = run.token_log();
+  EXPECT_GT(prefilled, 0);
+  EXPECT_EQ(run.of_type("state").size(), 2u);
+  EXPECT_EQ(static_cast<int64_t>(log.size()), run.of_type("state").back()["reused"].get<int64_t>() +
+                run.of_type("state").back()["prefilled"].get<int64_t>() +
+                run.of_type("state").back()["generated"].get<int64_t>());
+  EXPECT_TRUE(has(detokenize(log), "ReferenceError: missing is not defined"));
+}
+
+TEST_F(WebappTest, TheSameFailureTwiceGoesBackToTheBestRound) {
+  NEEDS_BROWSER();
+  const Told run = webapp({page(kWrong), page(kWrong), page(kRight)});
+  EXPECT_EQ(run.program.exit_code, 0) << run.program.err;
+  bool was_cut = false;
+  for (const Json& record : run.records) was_cut = was_cut || record["type"] == "cut";
+  EXPECT_TRUE(was_cut);
+  EXPECT_TRUE(has(read_text(run.transcript), "Take another way"));
+}
+
+TEST_F(WebappTest, TheEmbeddedModelWritesBothDemos) {
+  NEEDS_BROWSER();
+  for (const auto& [name, prompt] :
+       {std::pair{"typing", "Build a typing speed test that tracks WPM in real time."},
+        std::pair{"maze", "Create a maze generator and pathfinding visualizer."}}) {
+    test::ProgramOptions options;
+    options.seconds_max = 240;
+    const Told run = read_told(
+        levin({"webapp", prompt, "--json", "--out", (root_ / name).string()}, options), home_ / "state");
+    EXPECT_EQ(run.program.exit_code, 0) << name << ": " << run.program.err;
+    const auto checks = run.items("item.completed", "web_check");
+    ASSERT_FALSE(checks.empty()) << name;
+    EXPECT_EQ(checks.back()["spec"], name);
+    EXPECT_GE(checks.back()["checks_passed"], 10);
+  }
+}
+
 TEST_F(WebappTest, WithoutABrowserTheAppIsStillWritten) {
   test::ProgramOptions options;
   options.environment = {{"LEVIN_BROWSER", "/nowhere/chromium"}};

@@ -22,7 +22,7 @@ using web::Json;
 // The programs themselves: Debian's /usr/bin/chromium is a script that reads the user's settings.
 constexpr std::array<const char*, 2> kPrograms = {"/usr/lib/chromium/chromium",
                                                   "/usr/lib/chromium/chromium-headless-shell"};
-constexpr auto kStartMax = std::chrono::seconds(20);
+constexpr auto kStartMax = std::chrono::seconds(60);
 
 }  // namespace
 

@@ -101,6 +101,25 @@ Result<std::string> do_remove(CheckContext& context, const Json& step) {
   return click_found(context, control, "control that removes \"" + text + "\"");
 }
 
+// Each control is used once, as far as it can be; something has to look different for at least one.
+Result<std::string> expect_reacts(CheckContext& context, const Json&) {
+  Page& page = context.page;
+  TRY_ASSIGN(const Json controls, page.ask("probe.form.controls()"));
+  if (controls.empty()) return std::string();  // A page to look at.
+  bool reacted = false;
+  for (const Json& control : controls) {
+    TRY_ASSIGN(const Json before, page.ask("probe.snapshot(null)"));
+    TRY_ASSIGN(const std::string problem, page.click(control["target"]));
+    if (!problem.empty()) continue;  // An earlier one may have hidden it.
+    if (control.value("kind", "") == "textbox") TRY(page.type("7"));
+    TRY(page.advance(500));
+    TRY_ASSIGN(const Json after, page.ask("probe.snapshot(null)"));
+    reacted = reacted || before != after;
+  }
+  if (reacted) return std::string();
+  return "none of " + std::to_string(controls.size()) + " controls does anything that can be seen";
+}
+
 Result<std::string> expect_complains(CheckContext& context, const Json&) {
   TRY_ASSIGN(const Json complains, context.page.ask("probe.form.complains()"));
   TRY_ASSIGN(const Json button, context.page.ask("probe.form.sendButton()"));

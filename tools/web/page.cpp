@@ -13,7 +13,8 @@ extern const char kProbeTypingJs[];
 namespace {
 
 // Long, so that a machine with other work does not make an honest page look hung.
-constexpr auto kLoadMax = std::chrono::seconds(15);
+constexpr auto kLoadMax = std::chrono::seconds(20);
+constexpr auto kPictureMax = std::chrono::seconds(40);  // Needs several processes of the browser.
 constexpr auto kScriptMax = std::chrono::seconds(12);
 constexpr int64_t kEpochMs = 1'767'225'600'000;  // 2026-01-01T00:00:00Z: where stepped time begins.
 constexpr const char* kFloodMark = "levin: further console output is dropped";
@@ -175,7 +176,7 @@ Result<std::string> Page::screenshot(const Json& clip) {
     params["clip"]["scale"] = 1;
     params["captureBeyondViewport"] = true;
   }
-  Result<Json> shot = tools_.call(session_, "Page.captureScreenshot", params, kLoadMax);
+  Result<Json> shot = tools_.call(session_, "Page.captureScreenshot", params, kPictureMax);
   if (!shot) return broken(std::move(shot).error(), "taking a screenshot");
   return shot->value("data", "");
 }

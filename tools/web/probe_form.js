@@ -93,5 +93,17 @@
     const button = named || list.filter(each => each.matches(ROLES.button)).pop();
     return button ? tag(button, 'remove') : null;
   }
-  probe.form = { fields, choices, sendButton, complains, completeControl, removeControl };
+  // What a person would try, at most 12 of them.
+  function controls() {
+    const list = [];
+    for (const kind of ['textbox', 'checkbox', 'radio', 'slider', 'button']) {
+      for (const each of document.querySelectorAll(ROLES[kind])) {
+        if (!visible(each) || each.disabled || list.length >= 12) continue;
+        each.setAttribute('data-levin-control', list.length);
+        list.push({ kind, target: `[data-levin-control="${list.length}"]` });
+      }
+    }
+    return list;
+  }
+  probe.form = { controls, fields, choices, sendButton, complains, completeControl, removeControl };
 })();

@@ -118,7 +118,8 @@ class SpecReader {
     static const std::set<std::string> kTexts = {"type", "key",  "js",       "canvas", "typing",
                                                  "maze", "send", "submit", "complete", "remove"};
     static const std::set<std::string> kFlags = {"no_console_errors", "no_failed_requests",
-                                                 "no_surprises", "fits", "named", "complains"};
+                                                 "no_surprises", "fits", "named", "complains",
+                                                 "reacts"};
     if (kTargets.contains(verb) && !is_target(value)) return refuse("a target");
     if (kTexts.contains(verb) && !value.is_string()) return refuse("a text");
     if (kFlags.contains(verb) && value != json(true)) return refuse("true");

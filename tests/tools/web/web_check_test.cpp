@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include "tests/tools/web/web_fixture.h"
+#include "tools/entries.h"
+#include "tools/workspace.h"
 
 namespace levin::tools {
 namespace {
@@ -208,6 +210,48 @@ TEST_F(WebCheckTest, TheSameAppGivesTheSameReport) {
   EXPECT_EQ(first, text_of(report_folder() + "/report.json"));
   EXPECT_NE(first.find("0."), std::string::npos);
   EXPECT_EQ(text_of(report_folder() + "/01-rolls.png").substr(1, 3), "PNG");
+}
+
+TEST_F(WebCheckTest, TheDerivedSpecificationFindsADeadPage) {
+  NEEDS_BROWSER();
+  const WebSpec spec = derive_web_spec("A counter with a button");
+  put("index.html", page("<h1>Counter</h1><button>Add</button><p>0</p>"));
+  const WebReport dead = check(spec);
+  ASSERT_EQ(dead.num_failed(), 1u) << to_text(dead);
+  EXPECT_NE(to_text(dead).find("failed: controls react: none of 1 controls does anything"),
+            std::string::npos);
+  put("index.html", page("<h1>Counter</h1><button onclick='n.textContent++'>Add</button><p id=n>0</p>"));
+  const WebReport alive = check(spec);
+  EXPECT_TRUE(alive.passed()) << to_text(alive);
+}
+
+ToolResult call_web_check(const std::string& app, const std::string& arguments, WebBrowser* browser) {
+  Result<Workspace> workspace = Workspace::open(std::filesystem::canonical(app).string());
+  EXPECT_TRUE(workspace);
+  ToolContext context{*workspace, nullptr, nullptr, nullptr, ""};
+  if (browser != nullptr) context.browser = [=]() -> Result<WebBrowser*> { return browser; };
+  return Registry({web_check_tool()}).call("web_check", arguments, context);
+}
+
+TEST_F(WebCheckTest, TheToolTellsTheModelWhatFailed) {
+  NEEDS_BROWSER();
+  put("index.html", page("<h1>Hi</h1><script>broken()</script>"));
+  const ToolResult failed = call_web_check(
+      app(), R"({"expect":[{"text":"h1","matches":"^Hi$"}]})", browser().get());
+  EXPECT_FALSE(failed.failed) << failed.text;
+  EXPECT_NE(failed.text.find("FAIL 1 of 2"), std::string::npos) << failed.text;
+  EXPECT_NE(failed.text.find("broken is not defined"), std::string::npos) << failed.text;
+  put("index.html", page("<h1>Hi</h1>"));
+  const ToolResult fine = call_web_check(app(), "{}", browser().get());
+  EXPECT_TRUE(fine.text.starts_with("PASS 2 of 2")) << fine.text;
+  EXPECT_NE(fine.text.find("page: h1 \"Hi\""), std::string::npos) << fine.text;
+}
+
+TEST_F(WebCheckTest, TheToolRefusesWhatItCanNotDo) {
+  put("index.html", page("<h1>Hi</h1>"));
+  EXPECT_TRUE(call_web_check(app(), "{}", nullptr).text.starts_with("E_DENIED web_check"));
+  EXPECT_TRUE(call_web_check(app(), R"({"dir":"../.."})", nullptr).failed);
+  EXPECT_TRUE(call_web_check(app(), R"({"actions":[{"jump":1}]})", nullptr).text.starts_with("E_ARGS web_check"));
 }
 
 }  // namespace
