@@ -27,7 +27,7 @@ TEST_F(LimitsTest, L42AForkBombIsStopped) {
                                    "while n < 3000:\n"
                                    "  try:\n"
                                    "    if os.fork() == 0: time.sleep(3600.42)\n"
-                                   "  except OSError: print('refused', n); os._exit(3)\n"
+                                   "  except OSError: print('refused', n, flush=True); os._exit(3)\n"
                                    "  n += 1\n"
                                    "time.sleep(60)\n");
   if (::getuid() == 0) {  // The kernel's own limit exempts root: the init counts.
