@@ -42,6 +42,24 @@ Outcome Agent::run() {
   return failure_of(outcome.error());
 }
 
+Outcome Agent::run(const AttemptSettings& settings) {
+  if (next_step_ != options_.first_step) {
+    calls_.forget();
+    options_.tokens_reused = client_.num_computed();
+  }
+  options_.steps_max = settings.steps_max;
+  if (settings.temperature) options_.generate.sample.temperature = *settings.temperature;
+  options_.generate.sample.seed += settings.seed_offset;
+  ends_on_same_edit_ = settings.ends_on_same_edit;
+  return run();
+}
+
+size_t Agent::next_reply_at() const {
+  const std::vector<engine::TokenId> opening = writer_.assistant_start();
+  const size_t size = client_.token_log().size();
+  return ends_with(client_.token_log(), opening) ? size : size + opening.size();
+}
+
 // Takes the reply back out of the log, so that a continued session samples it anew.
 Outcome Agent::broken_reply(ExitCode code, const std::string& reason, const std::string& message) {
   Result<void> cut = client_.rewind(log_before_reply_);
@@ -55,12 +73,13 @@ Result<Outcome> Agent::loop() {
     return options_.generate.interrupted != nullptr && options_.generate.interrupted->load();
   };
   for (int64_t count = 0; count < options_.steps_max; ++count) {
-    const int step = options_.first_step + static_cast<int>(count);
+    const int step = next_step_;
     if (client_.exhausted()) {
       return Outcome{ExitCode::kFailed, "script_end", "the script has no reply left"};
     }
     Reply reply;
     TRY_ASSIGN(const Generated generated, this->reply(step, &reply));
+    ++next_step_;
     if (generated.finish == FinishReason::kInterrupted) {
       return broken_reply(ExitCode::kInterrupted, "interrupted", "stopped by the user");
     }
@@ -91,6 +110,9 @@ Result<Outcome> Agent::loop() {
       TRY(append_results(step, calls_.run(reply, step), generated));
     }
     if (interrupted()) return Outcome{ExitCode::kInterrupted, "interrupted", "stopped by the user"};
+    if (ends_on_same_edit_ && calls_.work().has_same_edit) {
+      return Outcome{ExitCode::kFailed, kSameEdit, "an edit changed nothing"};
+    }
   }
   return Outcome{
       ExitCode::kLimit, "max_turns",
@@ -192,6 +214,9 @@ Usage Agent::usage() const {
   Usage usage = usage_;
   if (prefill_seconds_ > 0)
     usage.prefill_tokens_per_second = static_cast<double>(usage.prefilled) / prefill_seconds_;
+  const engine::DraftStats drafts = client_.draft_stats();
+  usage.drafted = drafts.drafted;
+  usage.accepted = drafts.accepted;
   // The first token of each reply came out of the prefill.
   const int64_t decoded = usage.generated - usage.steps;
   if (decode_seconds_ > 0 && decoded > 0)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <string>
 
 #include "agent/call_runner.h"
@@ -34,8 +35,19 @@ struct AgentOptions {
   int64_t steps_max = 40;     // Model replies.
   int first_step = 1;         // Steps are counted through all runs of a session.
   int64_t tokens_reused = 0;  // Of the log at the start: stored state, nothing to prefill.
+  bool test_after_edits = false;
   Checkpointer* checkpointer = nullptr;  // Null: the work tree is not saved.
+  std::set<std::string> own_files;  // Made by earlier runs: a page in a reply may replace them.
 };
+
+// What differs between the attempts of a run.
+struct AttemptSettings {
+  int64_t steps_max = 40;
+  bool ends_on_same_edit = false;     // An edit that changes nothing ends it, with kSameEdit.
+  std::optional<double> temperature;  // Absent: as in GenerateOptions.
+  uint64_t seed_offset = 0;
+};
+inline constexpr const char* kSameEdit = "same_edit";
 
 struct Outcome {
   ExitCode exit_code = ExitCode::kFailed;
@@ -56,12 +68,24 @@ class Agent {
         events_(events),
         transcript_(transcript),
         options_(std::move(options)),
-        calls_(registry, tools, events, ids_) {}
+        calls_(registry, tools, events, ids_, options_.own_files),
+        next_step_(options_.first_step) {
+    if (options_.test_after_edits) calls_.test_after_edits();
+  }
 
   // Works on what the token log asks for (prefix and request are in it) until the end; the last
   // event (run.completed or run.failed) is the caller's. A reply that was broken off is taken back
   // out of the log.
   Outcome run();
+
+  // The same for one attempt of several; the caller has taken the log back to the request.
+  Outcome run(const AttemptSettings& settings);
+
+  // Where the next reply will begin in the log, once its opening is there.
+  size_t next_reply_at() const;
+  int last_step() const { return next_step_ - 1; }
+  // Of the last attempt.
+  const Work& work() const { return calls_.work(); }
 
   Usage usage() const;
   const std::set<std::string>& changed_files() const { return calls_.changed_files(); }
@@ -88,6 +112,8 @@ class Agent {
   AgentOptions options_;
   ItemIds ids_;
   CallRunner calls_;
+  int next_step_ = 1;
+  bool ends_on_same_edit_ = false;
   Usage usage_;
   double prefill_seconds_ = 0;
   double decode_seconds_ = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "agent/unified_diff.h"
@@ -68,6 +69,7 @@ void CallRunner::tell_warnings(const tools::ToolResult& result, int step) {
 void CallRunner::report(const ToolCall& call, const tools::ToolResult& result, int step) {
   for (const tools::FileChange& change : result.changes) {
     changed_.insert(change.path);
+    has_untested_ = true;
     if (change.created) made_.insert(change.path);
     FileChangeItem item{change.path,
                         change.created   ? FileChangeItem::Kind::kAdd
@@ -99,15 +101,43 @@ CallResult CallRunner::run_one(const ToolCall& call, int step) {
   if (!command.empty()) {
     result = run_command(call, command, step);
     if (result.text.starts_with("E_DENIED")) last_denial_ = result.text;
+    if (result.is_command && result.exit_code > 0 && work_.failed_command.empty()) {
+      work_.failed_command = command;
+    }
     tell_about_loops(call, result);
   } else {
     result = registry_.call(call.name, call.arguments, context_);
     if (result.text.starts_with("E_DENIED")) last_denial_ = result.text;
     tell_warnings(result, step);
+    if (call.name == "edit" || call.name == "write") work_.has_edited = true;
+    if (result.text.starts_with("E_SAME")) work_.has_same_edit = true;
     tell_about_loops(call, result);
     report(call, result, step);
   }
   return {{call.name, std::move(result.text)}, result.failed};
+}
+
+void CallRunner::test_changes(std::vector<CallResult>& results, int step) {
+  if (!tests_after_edits_ || !has_untested_) return;
+  has_untested_ = false;
+  const auto last = std::find_if(results.rbegin(), results.rend(), [](const CallResult& result) {
+    return !result.failed && result.text.name != "bash" && result.text.name != "test";
+  });
+  if (last == results.rend()) return;
+  const ToolCall call{"test", "{}"};
+  const tools::ToolResult result = registry_.call(call.name, call.arguments, context_);
+  tell_warnings(result, step);
+  report(call, result, step);
+  last->text.text += "\ntests: " + result.text;
+}
+
+void CallRunner::forget() {
+  changed_.clear();
+  made_.clear();
+  work_ = {};
+  last_denial_.clear();
+  last_call_.clear();
+  equal_calls_ = 0;
 }
 
 std::vector<CallResult> CallRunner::run(const Reply& reply, int step) {
@@ -136,11 +166,13 @@ std::vector<CallResult> CallRunner::run(const Reply& reply, int step) {
     if (context_.interrupted != nullptr && context_.interrupted->load()) break;
     results.push_back(run_one(call, step));
   }
+  test_changes(results, step);
   return results;
 }
 
 std::vector<CallResult> CallRunner::run_edits(const std::vector<EditGroup>& groups, int step) {
   std::vector<CallResult> results;
+  work_.has_edited = true;
   for (const EditGroup& group : groups) {
     tools::PatchOutcome outcome;
     if (!group.problem.empty()) {
@@ -164,6 +196,7 @@ std::vector<CallResult> CallRunner::run_edits(const std::vector<EditGroup>& grou
       results.push_back({{call.name, std::move(result.text)}, outcome.failed});
     }
   }
+  test_changes(results, step);
   return results;
 }
 

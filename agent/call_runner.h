@@ -23,11 +23,22 @@ struct CallResult {
   bool failed = false;  // The text begins with an E_ code.
 };
 
+// What the calls so far amount to.
+struct Work {
+  std::string failed_command;  // The first that ended with another exit code than 0.
+  bool has_edited = false;     // An edit was asked for, whatever came of it.
+  bool has_same_edit = false;  // One of them would have changed nothing.
+};
+
 class CallRunner {
  public:
   CallRunner(const tools::Registry& registry, tools::ToolContext& context, EventSink& events,
-             ItemIds& ids)
-      : registry_(registry), context_(context), events_(events), ids_(ids) {}
+             ItemIds& ids, std::set<std::string> own_files = {})
+      : registry_(registry),
+        context_(context),
+        events_(events),
+        ids_(ids),
+        made_(std::move(own_files)) {}
 
   // One result per call or malformed call, in the order of the reply. A cut call is answered, never
   // run.
@@ -42,6 +53,12 @@ class CallRunner {
   // Files that tools wrote, relative to the workspace.
   const std::set<std::string>& changed_files() const { return changed_; }
   int num_calls() const { return num_calls_; }
+  const Work& work() const { return work_; }
+  // From now on the tests run after each reply that changed files by its edits; how they went is
+  // told with the last of them.
+  void test_after_edits() { tests_after_edits_ = true; }
+  // Begins anew: files changed, work and repeated calls. The number of calls stays.
+  void forget();
   // What was said to the last call when it was not let run; empty otherwise.
   const std::string& last_denial() const { return last_denial_; }
 
@@ -51,6 +68,7 @@ class CallRunner {
   void tell_warnings(const tools::ToolResult& result, int step);
   // A model that repeats itself is told so instead of the result.
   void tell_about_loops(const ToolCall& call, tools::ToolResult& result);
+  void test_changes(std::vector<CallResult>& results, int step);
   void report(const ToolCall& call, const tools::ToolResult& result, int step);
 
   const tools::Registry& registry_;
@@ -60,6 +78,9 @@ class CallRunner {
   std::set<std::string> changed_;
   std::set<std::string> made_;  // Those of them that were not there before.
   int num_calls_ = 0;
+  Work work_;
+  bool tests_after_edits_ = false;
+  bool has_untested_ = false;  // Changes that no test has seen.
   std::string last_denial_;
   std::string last_call_;  // Name, arguments and result of the last call ...
   int equal_calls_ = 0;    // ... and how often it came in a row.

@@ -44,7 +44,7 @@ int command_doctor() {
   bool all = true;
   for (const sandbox::Layer& layer : sandbox::probe()) {
     line(layer.available, layer.name, layer.detail);
-    all = all && layer.available;
+    all = all && (layer.available || !layer.required);
   }
   std::cout << "\nother\n";
   const Result<std::string> state = state_folder();

@@ -7,8 +7,9 @@
 
 #include "agent/commands.h"
 #include "agent/model_card.h"
-#include "engine/model.h"
-#include "engine/tokenizer.h"
+#include "engine/engine.h"
+#include "engine/gguf_model.h"
+#include "engine/gguf_tokenizer.h"
 
 namespace levin::agent {
 namespace {
@@ -89,7 +90,13 @@ Result<ordered_json> load_and_describe(const std::string& folder) {
   TRY_ASSIGN(const std::unique_ptr<engine::Model> model, engine::load_model(folder));
   TRY_ASSIGN(const ModelCard card, load_model_card(folder));
   ordered_json out = describe(*model, card);
-  const Result<engine::Tokenizer> tokenizer = engine::Tokenizer::load(folder + "/tokenizer.json");
+  const Result<engine::Tokenizer> tokenizer = engine::open_tokenizer(folder, "m1");
+  if (engine::is_gguf_path(folder)) {
+    TRY_ASSIGN(const engine::Gguf file, engine::Gguf::open(folder));
+    const Result<engine::TemplateFamily> family = engine::gguf_template_family(file);
+    out["chat_template"] =
+        family ? std::string(engine::template_family_name(*family)) : family.error().message();
+  }
   out["tokenizer"] =
       tokenizer ? fmt::format("{} ids", tokenizer->vocab_size()) : tokenizer.error().message();
   return out;

@@ -52,12 +52,13 @@ int tell_outcome(const char* command, const std::string& id, const RewindOutcome
     list_paths(report.notes);
   }
   if (report.left_alone.empty()) {
-    std::cout << (outcome.target.log_length == 0
+    const size_t length = outcome.target.log_length.value_or(0);
+    std::cout << (length == 0
                       ? "The conversation is empty again.\n"
                       : fmt::format(
                             "The conversation is at {} tokens; levin resume {} goes on from "
                             "there.\n",
-                            outcome.target.log_length, id));
+                            length, id));
     return 0;
   }
   std::cerr << "levin " << command << ": could not be restored:\n";

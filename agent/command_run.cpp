@@ -9,7 +9,9 @@
 #include <random>
 
 #include "agent/agent.h"
+#include "agent/attempts.h"
 #include "agent/commands.h"
+#include "agent/config.h"
 #include "agent/git_workspace.h"
 #include "agent/human_sink.h"
 #include "agent/paths.h"
@@ -29,6 +31,7 @@ using Clock = std::chrono::steady_clock;
 // Everything that is open during a run, in the order of opening.
 struct RunParts {
   std::string work_tree;
+  Config config;
   std::string task;                          // Empty: go on with what was left.
   std::optional<Continuation> continuation;  // Absent for a new session.
   OpenedModel model;
@@ -140,13 +143,15 @@ Result<RunParts> open_parts(const RunOptions& options) {
     TRY_ASSIGN(parts.task, request_text(options.task, std::cin));
   }
   TRY_ASSIGN(parts.work_tree, find_work_tree(std::filesystem::current_path().string()));
+  // Before the model: the warden starts while levin is small.
+  TRY_ASSIGN(sandbox::Sandbox sandbox,
+             sandbox::Sandbox::open(command_policy(parts.work_tree, options.sandbox)));
+  parts.sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
+  TRY_ASSIGN(parts.config, load_config(parts.work_tree));
   TRY(open_model_parts(options, &parts));
   TRY_ASSIGN(parts.rules, load_command_rules(parts.work_tree));
   TRY_ASSIGN(tools::Workspace workspace, tools::Workspace::open(parts.work_tree));
   parts.workspace = std::make_unique<tools::Workspace>(std::move(workspace));
-  TRY_ASSIGN(sandbox::Sandbox sandbox,
-             sandbox::Sandbox::open(command_policy(parts.work_tree, options.sandbox)));
-  parts.sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
   return parts;
 }
 
@@ -215,12 +220,21 @@ SessionStart session_start(const RunParts& parts) {
 }
 
 // Before the request is recorded, so that undo finds the files as they were before it.
-Result<void> first_checkpoint(RunParts& parts, int step) {
+Result<CheckpointRecord> first_checkpoint(RunParts& parts, int step) {
   Result<CheckpointRecord> saved = parts.checkpointer->save(step);
   if (!saved) {
     return std::move(saved).error().context("cannot save checkpoint @" + std::to_string(step));
   }
-  return parts.transcript->append(*saved);
+  TRY(parts.transcript->append(*saved));
+  return saved;
+}
+
+// A user who chose how to sample, or goes on with a session, gets one attempt.
+int64_t retries_of(const RunOptions& options, const RunParts& parts) {
+  if (options.retries) return *options.retries;
+  const bool is_default = !options.temperature && !options.top_p && options.top_k == 0 &&
+                          options.min_p == 0 && !parts.continuation && !parts.model.is_script;
+  return is_default ? parts.model.card.retries : 0;
 }
 
 Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
@@ -237,9 +251,11 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   agent_options.profile = parts.model.profile;
   agent_options.generate = generate_options(options, parts, interrupted);
   agent_options.steps_max = options.turns_max;
+  agent_options.test_after_edits = options.test_after_edits || parts.config.test_after_edits;
+  tools.test_command = parts.config.test_command;
   if (parts.continuation) agent_options.first_step = parts.continuation->last_step + 1;
   // Named for where the log stands, which after a rewind is not the last step that was made.
-  const Result<void> saved =
+  const Result<CheckpointRecord> saved =
       first_checkpoint(parts, parts.continuation ? parts.continuation->step : 0);
   if (!saved) return failure_of(saved.error());
   const SessionStart log_start = session_start(parts);
@@ -252,7 +268,11 @@ Outcome run_agent(const RunOptions& options, RunParts& parts, EventSink& events,
   Agent agent(*parts.model.client, *parts.writer, registry, tools, events, *parts.transcript,
               agent_options);
   const auto before = changed_files(parts.work_tree);
-  Outcome outcome = agent.run();
+  const AttemptOptions attempts{retries_of(options, parts), parts.model.card.retry_temperature,
+                                options.turns_max, parts.config.test_command, *saved};
+  const Outcome outcome = run_attempts(
+      {agent, *parts.model.client, *parts.transcript, *parts.checkpointer, registry, tools, events},
+      attempts);
   *usage = agent.usage();
   usage->files_changed = count_changed(
       parts, before ? *before : std::map<std::string, std::string>{}, agent.changed_files());

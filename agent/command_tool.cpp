@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "agent/commands.h"
+#include "agent/config.h"
 #include "agent/wiring.h"
 #include "tools/registry.h"
 #include "tools/workspace.h"
@@ -20,6 +21,8 @@ Result<tools::ToolResult> call_tool(const ToolOptions& options,
   }
   TRY_ASSIGN(tools::Workspace workspace, tools::Workspace::open(folder.string()));
   tools::ToolContext context{workspace, nullptr, {}, &interrupted, ""};
+  TRY_ASSIGN(const Config config, load_config(folder.string()));
+  context.test_command = config.test_command;
   const std::string arguments((std::istreambuf_iterator<char>(std::cin)),
                               std::istreambuf_iterator<char>());
   const tools::Registry registry = tools::make_registry();

@@ -8,10 +8,18 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "engine/engine.h"
+#include "engine/gguf_model.h"
 #include "engine/tokenizer.h"
 
 namespace levin::agent {
 namespace {
+
+// A tokenizer.json, or the GGUF file that carries one.
+Result<engine::Tokenizer> load_tokenizer(const std::string& path) {
+  if (engine::is_gguf_path(path)) return engine::open_tokenizer(path, "m1");
+  return engine::Tokenizer::load(path);
+}
 
 using nlohmann::json;
 
@@ -65,7 +73,7 @@ Result<std::vector<engine::TokenId>> read_ids(const json& value,
 
 int debug_tokenize(const std::string& tokenizer_path, bool no_special, std::istream& in,
                    std::ostream& out, std::ostream& err) {
-  const Result<engine::Tokenizer> tokenizer = engine::Tokenizer::load(tokenizer_path);
+  const Result<engine::Tokenizer> tokenizer = load_tokenizer(tokenizer_path);
   if (!tokenizer) return report(tokenizer.error(), err);
   const auto special =
       no_special ? engine::SpecialTokens::kAsText : engine::SpecialTokens::kRecognise;
@@ -79,7 +87,7 @@ int debug_tokenize(const std::string& tokenizer_path, bool no_special, std::istr
 
 int debug_detokenize(const std::string& tokenizer_path, std::istream& in, std::ostream& out,
                      std::ostream& err) {
-  const Result<engine::Tokenizer> tokenizer = engine::Tokenizer::load(tokenizer_path);
+  const Result<engine::Tokenizer> tokenizer = load_tokenizer(tokenizer_path);
   if (!tokenizer) return report(tokenizer.error(), err);
   return convert_lines(in, out, err, [&](const json& value) -> Result<json> {
     TRY_ASSIGN(const std::vector<engine::TokenId> ids, read_ids(value, *tokenizer));

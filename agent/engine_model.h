@@ -39,6 +39,7 @@ class EngineModel final : public ModelClient {
     return session_.save_anchors(path, kMarkBytesMax);
   }
   Result<void> load_marks(const std::string& path) override { return session_.load_anchors(path); }
+  engine::DraftStats draft_stats() const override { return session_.draft_stats(); }
   std::string description() const override { return description_; }
 
  private:

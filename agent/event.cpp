@@ -64,6 +64,17 @@ struct ItemBody {
     out["result"] = utf8_sanitize(item.result);
     out["failed"] = item.failed;
   }
+  void operator()(const WebCheckItem& item) const {
+    out["type"] = "web_check";
+    out["spec"] = utf8_sanitize(item.spec);
+    out["round"] = item.round;
+    out["checks_passed"] = item.passed;
+    out["checks_failed"] = item.failed;
+    out["report"] = utf8_sanitize(item.report);
+    Json files = Json::array();
+    for (const std::string& file : item.screenshots) files.push_back(utf8_sanitize(file));
+    out["screenshots"] = std::move(files);
+  }
 };
 
 Json item_json(const Item& item) {
@@ -86,7 +97,9 @@ Json usage_json(const Usage& usage) {
               {"files_changed", usage.files_changed},
               {"wall_ms", usage.wall_ms},
               {"prefill_tokens_per_second", rounded(usage.prefill_tokens_per_second)},
-              {"tokens_per_second", rounded(usage.tokens_per_second)}};
+              {"tokens_per_second", rounded(usage.tokens_per_second)},
+              {"drafted", usage.drafted},
+              {"accepted", usage.accepted}};
 }
 
 struct EventBody {
@@ -121,6 +134,13 @@ struct EventBody {
   Json operator()(const Warning& event) const {
     return Json{
         {"type", "warning"}, {"step", event.step}, {"message", utf8_sanitize(event.message)}};
+  }
+  Json operator()(const Retried& event) const {
+    return Json{{"type", "retry"},
+                {"attempt", event.attempt},
+                {"attempts", event.attempts},
+                {"reason", utf8_sanitize(event.reason)},
+                {"temperature", event.temperature}};
   }
   Json operator()(const RunCompleted& event) const {
     return Json{{"type", "run.completed"}, {"usage", usage_json(event.usage)}};

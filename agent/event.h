@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -38,9 +39,21 @@ struct ToolItem {
   bool failed = false;
 };
 
+// A web app was opened and used by a browser.
+struct WebCheckItem {
+  std::string spec;
+  int round = 0;
+  int passed = 0;  // Checks.
+  int failed = 0;
+  std::string report;                    // What the model is told.
+  std::vector<std::string> screenshots;  // Paths.
+};
+
 struct Item {
   std::string id;  // Unique in the run.
-  std::variant<MessageItem, ReasoningItem, CommandItem, FileChangeItem, ToolItem> body;
+  std::variant<MessageItem, ReasoningItem, CommandItem, FileChangeItem, ToolItem,
+               WebCheckItem>
+      body;
 };
 
 struct ThreadStarted {
@@ -80,6 +93,14 @@ struct Warning {
   std::string message;
 };
 
+// The request is begun anew, files, conversation and state as they were when it was made.
+struct Retried {
+  int attempt = 0;   // From 2.
+  int attempts = 0;  // At most.
+  std::string reason;
+  double temperature = 0;
+};
+
 // Totals of a run.
 struct Usage {
   int64_t reused = 0;
@@ -91,6 +112,8 @@ struct Usage {
   int64_t wall_ms = 0;
   double prefill_tokens_per_second = 0;  // 0: nothing was measured.
   double tokens_per_second = 0;          // Of generation.
+  int64_t drafted = 0;                   // Tokens that were guessed ahead,
+  int64_t accepted = 0;                  // and those of them that came true.
 };
 struct RunCompleted {
   Usage usage;
@@ -102,7 +125,7 @@ struct RunFailed {
 };
 
 using Event = std::variant<ThreadStarted, TurnStarted, ItemStarted, ItemUpdated, ItemCompleted,
-                           StepState, StateRefused, Warning, RunCompleted, RunFailed>;
+                           StepState, StateRefused, Warning, Retried, RunCompleted, RunFailed>;
 
 nlohmann::ordered_json to_json(const Event& event);
 

@@ -119,6 +119,14 @@ void HumanSink::show(const Warning& event) {
   out_ << '\n';
 }
 
+void HumanSink::show(const Retried& event) {
+  begin_block(Block::kLine);
+  styled(Style::kCyan,
+         fmt::format("↺ {}: attempt {} of at most {}, from the request, temperature {}",
+                     one_line(event.reason), event.attempt, event.attempts, event.temperature));
+  out_ << '\n';
+}
+
 void HumanSink::show(const RunCompleted& event) {
   begin_block(Block::kOutput);
   styled(Style::kGreen, "✓ done");
@@ -175,6 +183,13 @@ void HumanSink::complete(const Item&, const FileChangeItem& change) {
     styled(Style::kDim, fmt::format("{}... {} more lines", kIndent, lines.size() - shown));
     out_ << '\n';
   }
+}
+
+void HumanSink::complete(const Item&, const WebCheckItem& check) {
+  begin_block(Block::kOutput);
+  styled(check.failed == 0 ? Style::kGreen : Style::kRed, "web check, round " + std::to_string(check.round));
+  out_ << '\n';
+  indented(check.report, Style::kPlain);
 }
 
 void HumanSink::complete(const Item&, const ToolItem& tool) {
@@ -314,6 +329,8 @@ std::string HumanSink::figures(const Usage& usage) const {
                      grouped(usage.reused), grouped(usage.generated));
   if (usage.tokens_per_second > 0)
     out += fmt::format(" · {:.1f} tokens/s", usage.tokens_per_second);
+  if (usage.drafted > 0)
+    out += fmt::format(" · {} of {} drafted", grouped(usage.accepted), grouped(usage.drafted));
   return out + " · " + duration(usage.wall_ms);
 }
 

@@ -52,12 +52,14 @@ class HumanSink final : public EventSink {
   // The loop tells this one on stderr, in both output modes.
   void show(const StateRefused&) {}
   void show(const Warning& event);
+  void show(const Retried& event);
   void show(const RunCompleted& event);
   void show(const RunFailed& event);
 
   void complete(const Item& item, const CommandItem& command);
   void complete(const Item& item, const FileChangeItem& change);
   void complete(const Item& item, const ToolItem& tool);
+  void complete(const Item& item, const WebCheckItem& check);
   void complete(const Item& item, const MessageItem& message);
   void complete(const Item& item, const ReasoningItem& reasoning);
 

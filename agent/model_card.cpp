@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/file_io.h"
+#include "engine/gguf_model.h"
 
 namespace levin::agent {
 namespace {
@@ -107,7 +109,11 @@ Result<ModelCard> parse_model_card(const std::string& json_text, const std::stri
 }
 
 Result<ModelCard> load_model_card(const std::string& model_folder) {
-  const std::string path = model_folder + "/levin.json";
+  // A GGUF file has its card beside it.
+  const bool is_gguf = engine::is_gguf_path(model_folder);
+  const std::string path =
+      is_gguf ? std::filesystem::path(model_folder).replace_extension(".levin.json").string()
+              : model_folder + "/levin.json";
   Result<std::string> text = read_file(path, 1 << 20);
   if (!text && text.error().code() == ErrorCode::kNotFound) return ModelCard{};
   if (!text) return std::move(text).error();

@@ -1,6 +1,6 @@
 // levin.json of a model folder: which prompt profile the model knows and how it wants to be
 // sampled. Read strictly: an unknown key or a wrong type is an error. Without the file the defaults
-// hold.
+// hold. Of a GGUF file NAME.gguf it is NAME.levin.json.
 #pragma once
 
 #include <cstdint>

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/drafter.h"
 #include "engine/sampler_options.h"
 #include "engine/tokenizer.h"
 
@@ -53,6 +54,9 @@ class ModelClient {
   // another process. A model without a state has none. Errors: as save_state() and load_state().
   virtual Result<void> save_marks(const std::string&) { return {}; }
   virtual Result<void> load_marks(const std::string&) { return {}; }
+
+  // Of all samples so far: how much was guessed ahead, and how much of that came true.
+  virtual engine::DraftStats draft_stats() const { return {}; }
 
   // One line for the user.
   virtual std::string description() const = 0;

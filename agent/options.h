@@ -11,11 +11,13 @@
 namespace levin::agent {
 
 struct ModelOptions {
-  std::string model;    // Folder, "script:FILE", or empty for the embedded model.
-  int num_threads = 0;  // 0: one per core.
-  std::string isa;      // "", reference, baseline, avx2, avx512
-  std::string precision;  // "", exact, native
-  std::string kv;         // "", f32, bf16
+  std::string model;          // Folder, GGUF file, "script:FILE", or empty for the embedded model.
+  std::string chat_template;  // Of a GGUF file whose own is not known: m1, text-01 or vllm.
+  int num_threads = 0;        // 0: one per core.
+  std::string isa;            // "", reference, baseline, avx2, avx512
+  std::string precision;      // "", exact, native
+  std::string kv;             // "", f32, bf16
+  bool speculate = true;      // Draft from the context; changes the time, never the tokens.
   int script_chunk_tokens = 1;
   int script_pace_ms = 0;
   size_t script_first_reply = 0;  // Set by a continued run.
@@ -36,6 +38,8 @@ struct RunOptions {
   int top_k = 0;
   double min_p = 0;
   std::vector<std::string> stop_strings;
+  std::optional<int64_t> retries;  // Absent: the model's, where its own sampling is used.
+  bool test_after_edits = false;
   sandbox::Profile sandbox = sandbox::Profile::kWorkspace;
 };
 
@@ -57,15 +61,58 @@ struct WebCheckCommand {
   bool json = false;
 };
 
+struct RandomOptions {
+  std::string like;  // A named shape or the path of a config.json.
+  std::string type = "bf16";
+  std::string out;
+  uint64_t seed = 0;
+};
+
+struct BenchOptions {
+  ModelOptions model;
+  std::string threads;       // "1,2"; empty: one, and one per core.
+  std::string depths = "0";  // "0,8k,1M"
+  int64_t prefill_tokens = 512;
+  int64_t decode_tokens = 64;
+  bool json = false;
+  std::string svg;  // Path of a plot; empty: none.
+};
+
+struct WebappCommand {
+  RunOptions run;  // Model, sampling, limits; the task is the prompt.
+  std::string out;
+  std::string accept;         // Empty: by the prompt's words, else what any app must do.
+  std::string report_folder;  // Empty: OUT-report.
+  int rounds_max = 5;
+  bool open = false;
+};
+
 struct RewindOptions {
   std::string target;  // "id@step"; empty for undo.
   bool force = false;
+};
+
+struct MapOptions {
+  std::string workspace = ".";
+  std::vector<std::string> focus;
+  size_t tokens_max = 1000;
+  bool json = false;
 };
 
 struct ToolOptions {
   std::string name;
   std::string workspace = ".";
   sandbox::Profile sandbox = sandbox::Profile::kWorkspace;
+};
+
+struct SandboxOptions {
+  sandbox::Profile profile = sandbox::Profile::kWorkspace;
+  std::string workspace = ".";
+  std::vector<std::string> writable_folders;
+  std::vector<std::string> limits;  // name=value
+  bool pty = false;
+  bool debugging = false;
+  std::vector<std::string> argv;
 };
 
 }  // namespace levin::agent

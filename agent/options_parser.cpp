@@ -47,7 +47,9 @@ void add_sandbox_option(CLI::App& app, sandbox::Profile* profile) {
 
 void add_run_options(CLI::App* app, RunOptions& options) {
   app->add_option("--model", options.model.model,
-                  "Model folder, or script:FILE [the embedded model]");
+                  "Model folder, GGUF file, or script:FILE [the embedded model]");
+  app->add_option("--chat-template", options.model.chat_template,
+                  "GGUF: m1, text-01 or vllm [recognised in the file]");
   app->add_flag("--json", options.json, "Events as JSON lines on stdout");
   app->add_option("--max-turns", options.turns_max, "Model replies at most")
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}))
@@ -57,6 +59,11 @@ void add_run_options(CLI::App* app, RunOptions& options) {
   app->add_option("--think-budget", options.think_tokens_max,
                   "Reasoning tokens per reply, then it is closed")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
+  app->add_option("--retries", options.retries,
+                  "Attempts after one with failing tests [the model's, with its own sampling]")
+      ->check(CLI::Range(int64_t{0}, int64_t{100}));
+  app->add_flag("--test-after-edits", options.test_after_edits,
+                "Run the tests after edits and tell the model");
   app->add_option("--seed", options.seed, "Seed of sampling [drawn]")->check(refuse_sign);
   app->add_option("--temperature", options.temperature, "0 is greedy [the model's]")
       ->check(real_range(0, 5));
@@ -75,6 +82,11 @@ void add_run_options(CLI::App* app, RunOptions& options) {
       ->check(CLI::IsMember({"f32", "bf16"}));
   app->add_option("--isa", options.model.isa,
                   "reference, baseline, avx2 or avx512 [the best here]");
+  static const std::map<std::string, bool> kOnOff = {{"on", true}, {"off", false}};
+  app->add_option("--speculate", options.model.speculate,
+                  "Guess repetitions of the context ahead; the text is the same")
+      ->transform(CLI::CheckedTransformer(kOnOff))
+      ->option_text("on|off [on]");
   app->add_option("--script-chunk", options.model.script_chunk_tokens, "script: tokens at once")
       ->check(CLI::Range(1, 1 << 20));
   app->add_option("--script-pace-ms", options.model.script_pace_ms,
@@ -110,11 +122,40 @@ void add_resume(CLI::App& parent, RunOptions& options, Action& action,
   });
 }
 
-void add_model(CLI::App& parent, std::string& folder, bool& json, Action& action) {
+void add_bench(CLI::App& parent, BenchOptions& options, Action& action) {
+  CLI::App* app = parent.add_subcommand("bench", "Measure prefill and decode speed");
+  app->add_option("--model", options.model.model, "Model folder or .gguf [the embedded model]");
+  app->add_option("--threads", options.threads, "CPU threads, as 1,2 [one, and one per core]");
+  app->add_option("--depth", options.depths, "Tokens of context before measuring, as 0,8k,1M [0]");
+  app->add_option("--prefill", options.prefill_tokens, "Tokens prefilled per figure [512]")
+      ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--decode", options.decode_tokens, "Tokens decoded per figure [64]")
+      ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--precision", options.model.precision, "exact or native")
+      ->check(CLI::IsMember({"exact", "native"}));
+  app->add_option("--kv", options.model.kv, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
+  app->add_option("--isa", options.model.isa, "reference, baseline, avx2 or avx512");
+  app->add_option("--svg", options.svg, "Also draw speed against context to this file");
+  app->add_flag("--json", options.json, "As JSON");
+  app->callback([&] { action = [&] { return command_bench(options); }; });
+}
+
+void add_random(CLI::App& model, RandomOptions& options, Action& action) {
+  CLI::App* app = model.add_subcommand("random", "Write a checkpoint with random weights");
+  app->add_option("--like", options.like, "m1-5b, tiny, long, or a config.json")->required();
+  app->add_option("--type", options.type, "bf16, q8 or q4 [bf16]");
+  app->add_option("--out", options.out, "Folder to write")->required();
+  app->add_option("--seed", options.seed, "[0]");
+  app->callback([&] { action = [&] { return command_model_random(options); }; });
+}
+
+void add_model(CLI::App& parent, std::string& folder, bool& json, RandomOptions& random,
+               Action& action) {
   CLI::App* app = parent.add_subcommand("model", "Look at checkpoints");
+  add_random(*app, random, action);
   app->require_subcommand(1);
   CLI::App* info = app->add_subcommand("info", "What a checkpoint holds");
-  info->add_option("folder", folder, "Model folder")->required();
+  info->add_option("folder", folder, "Model folder or GGUF file")->required();
   info->add_flag("--json", json, "As JSON");
   info->callback([&] { action = [&] { return command_model_info(folder, json); }; });
 }
@@ -130,6 +171,31 @@ void add_tool(CLI::App& parent, ToolOptions& options, Action& action,
   app->callback([&] { action = [&] { return command_tool(options, interrupted); }; });
 }
 
+void add_sandbox(CLI::App& parent, SandboxOptions& options, Action& action,
+                 const std::atomic<bool>& interrupted) {
+  static const std::map<std::string, sandbox::Profile> kProfiles = {
+      {"read-only", sandbox::Profile::kReadOnly},
+      {"workspace", sandbox::Profile::kWorkspace},
+      {"full", sandbox::Profile::kOff}};
+  CLI::App* app = parent.add_subcommand(
+      "sandbox", "Run any command as a model's commands are run; ends with its exit code");
+  app->add_option("--profile", options.profile, "What it may do; full: everything you may")
+      ->transform(CLI::CheckedTransformer(kProfiles))
+      ->option_text("read-only|workspace|full [workspace]");
+  app->add_option("--workspace", options.workspace, "Folder to work in")->capture_default_str();
+  app->add_option("--allow-write", options.writable_folders, "A further folder to write in")
+      ->allow_extra_args(false);
+  app->add_option("--limit", options.limits,
+                  "wall, cpu (seconds), memory, disk, file, tmp, output (bytes; k, m, g), "
+                  "processes, files")
+      ->option_text("NAME=VALUE ...")
+      ->allow_extra_args(false);
+  app->add_flag("--pty", options.pty, "With a terminal of its own");
+  app->add_flag("--debugging", options.debugging, "It may trace its own processes (gdb)");
+  app->add_option("command", options.argv, "After --: the command and its arguments")->required();
+  app->callback([&] { action = [&] { return command_sandbox(options, interrupted); }; });
+}
+
 void add_policy(CLI::App& parent, std::vector<std::string>& words, Action& action) {
   CLI::App* app = parent.add_subcommand("policy", "Rules about commands: allow, ask, deny");
   app->require_subcommand(1);
@@ -139,16 +205,50 @@ void add_policy(CLI::App& parent, std::vector<std::string>& words, Action& actio
   check->callback([&] { action = [&] { return command_policy_check(words); }; });
 }
 
+void add_webapp(CLI::App& parent, WebappCommand& options, Action& action,
+                const std::atomic<bool>& interrupted) {
+  CLI::App* app = parent.add_subcommand(
+      "webapp", "Write a small web app, open it in headless Chromium, use it, repair it");
+  app->add_option("prompt", options.run.task, "What to build; - reads it from standard input")->required();
+  app->add_option("--out", options.out, "Folder of the app")->required();
+  app->add_option("--accept", options.accept,
+                  "Specification: a shipped name or a file [by the prompt's words]");
+  app->add_option("--report", options.report_folder,
+                  "Folder for report.json and screenshots [OUT-report]");
+  app->add_option("--max-rounds", options.rounds_max, "Times that the app is written and checked")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  app->add_flag("--open", options.open, "Serve the app on this machine until Ctrl-C");
+  add_run_options(app, options.run);
+  app->callback([&] { action = [&] { return command_webapp(options, interrupted); }; });
+}
+
 void add_web_check(CLI::App& parent, WebCheckCommand& options, Action& action,
                    const std::atomic<bool>& interrupted) {
   CLI::App* app = parent.add_subcommand(
       "web-check", "Open a web app in headless Chromium, use it and tell what works");
-  app->add_option("target", options.target, "Folder, page, or http://127.0.0.1:PORT/...")->required();
+  app->add_option("target", options.target, "Folder, page, or http://127.0.0.1:PORT/...")
+      ->required();
   app->add_option("--accept", options.accept,
                   "Specification: a shipped name or a file [what any app must do]");
   app->add_option("--report", options.report_folder, "Folder for report.json and screenshots");
   app->add_flag("--json", options.json, "The report as JSON on stdout");
   app->callback([&] { action = [&] { return command_web_check(options, interrupted); }; });
+}
+
+void add_map(CLI::App& parent, MapOptions& options, Action& action,
+             const std::atomic<bool>& interrupted) {
+  CLI::App* app = parent.add_subcommand(
+      "map", "What a repository defines, most needed files first, within a number of tokens");
+  app->add_option("--workspace", options.workspace, "The repository's folder")
+      ->capture_default_str();
+  app->add_option("--focus", options.focus, "File or folder to draw the map from (may be repeated)")
+      ->allow_extra_args(false);
+  app->add_option("--tokens", options.tokens_max, "Tokens at most, estimated")
+      ->check(CLI::Range(size_t{50}, size_t{100'000}))
+      ->capture_default_str();
+  app->add_flag("--json", options.json, "As JSON");
+  app->callback([&] { action = [&] { return command_map(options, interrupted); }; });
 }
 
 // Of the commands that go back in a session, or look back.
@@ -192,7 +292,7 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
   CLI::App* app = parent.add_subcommand("debug", "Plumbing: parts of the program, JSON in and out");
   app->require_subcommand(1);
   CLI::App* logits = app->add_subcommand("logits", "Logits and linear states of given token ids");
-  logits->add_option("--model", options.logits.model, "Model folder")->required();
+  logits->add_option("--model", options.logits.model, "Model folder or GGUF file")->required();
   logits->add_option("--input", options.logits.input, "input.json with the runs")->required();
   logits->add_option("--out", options.logits.output, "safetensors file to write")->required();
   logits->add_option("--chunk", options.logits.chunk_tokens, "Tokens per prefill chunk")
@@ -209,7 +309,7 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
 
   CLI::App* tokenize =
       app->add_subcommand("tokenize", "A JSON string per line -> a list of ids per line");
-  tokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json")->required();
+  tokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a GGUF file")->required();
   tokenize->add_flag("--no-special", options.no_special,
                      "Special tokens in the text are plain text");
   tokenize->callback([&] {
@@ -219,7 +319,7 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
   });
   CLI::App* detokenize =
       app->add_subcommand("detokenize", "A list of ids per line -> a JSON string per line");
-  detokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json")->required();
+  detokenize->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a GGUF file")->required();
   detokenize->callback([&] {
     action = [&] { return debug_detokenize(options.tokenizer, std::cin, std::cout, std::cerr); };
   });
@@ -250,8 +350,12 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   app.require_subcommand(1);
   RunOptions run;
   ToolOptions tool;
+  RandomOptions random;
+  BenchOptions bench;
+  MapOptions map;
   SessionOptions sessions;
   WebCheckCommand web_check;
+  WebappCommand webapp;
   DebugOptions debug;
   std::string folder;
   bool json = false;
@@ -259,11 +363,16 @@ int run_command_line(int argc, char** argv, const std::atomic<bool>& interrupted
   add_run(app, run, action, interrupted);
   add_resume(app, run, action, interrupted);
   add_sessions(app, sessions, action, interrupted);
-  add_model(app, folder, json, action);
+  add_model(app, folder, json, random, action);
+  add_bench(app, bench, action);
   add_tool(app, tool, action, interrupted);
   std::vector<std::string> words;
   add_policy(app, words, action);
+  add_webapp(app, webapp, action, interrupted);
+  SandboxOptions box;
+  add_sandbox(app, box, action, interrupted);
   add_web_check(app, web_check, action, interrupted);
+  add_map(app, map, action, interrupted);
   add_debug(app, debug, action);
   app.add_subcommand("doctor",
                      "What this machine offers, with the reason where something is missing")

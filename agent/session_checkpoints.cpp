@@ -91,8 +91,9 @@ Result<void> check_contents(const CheckpointStore& store, const Manifest& now,
 // One rewind, from the locked transcript to the report.
 class Rewind {
  public:
-  Rewind(CheckpointStore store, Transcript transcript, CheckpointStory story)
-      : store_(std::move(store)), transcript_(std::move(transcript)), story_(std::move(story)) {}
+  // Borrows store and transcript.
+  Rewind(CheckpointStore& store, Transcript& transcript, CheckpointStory story)
+      : store_(store), transcript_(transcript), story_(std::move(story)) {}
 
   Result<RewindOutcome> run(const RewindTarget& target, bool force,
                             const std::function<bool()>& go_on) {
@@ -174,8 +175,8 @@ class Rewind {
     return {};
   }
 
-  CheckpointStore store_;
-  Transcript transcript_;
+  CheckpointStore& store_;
+  Transcript& transcript_;
   CheckpointStory story_;
   std::vector<Manifest> position_;
   ObjectId last_;
@@ -207,6 +208,18 @@ Result<CheckpointRecord> SessionCheckpointer::save(int step) {
   left_out_ = snapshot.left_out;
   TRY_ASSIGN(last_, store_.save(std::move(snapshot), last, name));
   return CheckpointRecord{step, name, last_->hex()};
+}
+
+Result<void> SessionCheckpointer::go_back(const CheckpointRecord& target, Transcript& transcript) {
+  CheckpointStory story;
+  if (last_) story.position = {last_->hex()};
+  story.num_saved = num_saved_;
+  TRY_ASSIGN(
+      const RewindOutcome outcome,
+      Rewind(store_, transcript, std::move(story)).run({target, std::nullopt}, /*force=*/true, {}));
+  if (!outcome.saved.empty()) ++num_saved_;
+  if (outcome.report.left_alone.empty()) return {};
+  return Error(ErrorCode::kIo, "could not restore " + outcome.report.left_alone.front());
 }
 
 const CheckpointRecord* CheckpointStory::find(const std::string& name) const {
@@ -250,8 +263,7 @@ Result<RewindOutcome> rewind_session(const std::string& id, const std::string& n
       Transcript transcript,
       Transcript::reopen(folder + "/" + std::string(Transcript::kFileName), content.whole_bytes));
   TRY_ASSIGN(CheckpointStore store, open_store(id, header_of(content).workspace));
-  return Rewind(std::move(store), std::move(transcript), std::move(story))
-      .run(target, force, go_on);
+  return Rewind(store, transcript, std::move(story)).run(target, force, go_on);
 }
 
 Result<std::string> diff_session(const std::string& id, const std::string& from,

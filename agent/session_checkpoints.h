@@ -20,6 +20,10 @@ class SessionCheckpointer : public Checkpointer {
 
   Result<CheckpointRecord> save(int step) override;
 
+  // Restores the files of `target`, an earlier one of this run; the last one saved holds them as
+  // they are. Records it. What changed meanwhile is saved as saved-N. Errors: as rewind_session().
+  Result<void> go_back(const CheckpointRecord& target, Transcript& transcript);
+
   // Of the last one: "path: reason" of files that could not be saved.
   const std::vector<std::string>& left_out() const { return left_out_; }
 
@@ -27,6 +31,7 @@ class SessionCheckpointer : public Checkpointer {
   CheckpointStore store_;
   std::optional<ObjectId> last_;
   std::vector<std::string> left_out_;
+  int num_saved_ = 0;
 };
 
 // What a transcript says about checkpoints. Commits come from here and not from refs, which the
@@ -45,7 +50,8 @@ CheckpointStory checkpoint_story(const std::vector<Record>& records);
 // Where a rewind goes to: files, and how much of the conversation.
 struct RewindTarget {
   CheckpointRecord checkpoint;
-  size_t log_length = 0;  // Of the log as it was at that checkpoint.
+  // Of the log as it was at that checkpoint; absent: the conversation stays as it is.
+  std::optional<size_t> log_length;
 };
 
 struct RewindOutcome {

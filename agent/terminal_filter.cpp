@@ -26,7 +26,11 @@ bool is_hidden(uint32_t code) {
   const bool bidirectional = code == 0x200E || code == 0x200F || code == 0x061C ||
                              (code >= 0x202A && code <= 0x202E) ||
                              (code >= 0x2066 && code <= 0x2069);
-  return bidirectional || code == 0x2028 || code == 0x2029 || code == 0xFEFF;
+  // Of no width: two texts that look alike may differ by them.
+  const bool is_invisible = code == 0xAD || code == 0x180E || (code >= 0x200B && code <= 0x200D) ||
+                            (code >= 0x2060 && code <= 0x2064) || code == 0xFEFF ||
+                            (code >= 0xE0000 && code <= 0xE007F);
+  return bidirectional || is_invisible || code == 0x2028 || code == 0x2029;
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ class TerminalFilter {
  public:
   // Returns the printable part: newline, tab and whole characters that are no controls. Escape
   // sequences are dropped as a whole. Bidirectional overrides are dropped: they can make a line
-  // show something else than it says.
+  // show something else than it says; so can characters of no width.
   std::string push(std::string_view bytes);
   // The text is over: a cut character becomes U+FFFD. Ready for the next text.
   std::string finish();

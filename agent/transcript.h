@@ -80,6 +80,14 @@ struct RewindRecord {
   bool done = false;
   std::optional<size_t> length = std::nullopt;  // Of the token log from here on; absent: as it was.
 };
+// The request is begun anew: what follows belongs to attempt `attempt`. A `rewind` and a `cut`
+// before it took files and log back.
+struct RetryRecord {
+  int attempt = 0;   // From 2.
+  int attempts = 0;  // At most.
+  std::string reason;
+  double temperature = 0;
+};
 // A run ended. More records may follow when the session goes on.
 struct EndRecord {
   bool completed = false;
@@ -87,8 +95,9 @@ struct EndRecord {
   int exit_code = 0;
 };
 
-using Record = std::variant<SessionRecord, TokensRecord, MessageRecord, CallRecord, ResultRecord,
-                            StateRecord, CutRecord, CheckpointRecord, RewindRecord, EndRecord>;
+using Record =
+    std::variant<SessionRecord, TokensRecord, MessageRecord, CallRecord, ResultRecord, StateRecord,
+                 CutRecord, CheckpointRecord, RewindRecord, RetryRecord, EndRecord>;
 
 nlohmann::ordered_json to_json(const Record& record);
 // Errors: kCorrupt, with what was expected.

@@ -84,6 +84,13 @@ struct ToJson {
     if (record.length) json["length"] = *record.length;
     return json;
   }
+  Json operator()(const RetryRecord& record) const {
+    return Json{{"type", "retry"},
+                {"attempt", record.attempt},
+                {"attempts", record.attempts},
+                {"reason", utf8_sanitize(record.reason)},
+                {"temperature", record.temperature}};
+  }
   Json operator()(const EndRecord& record) const {
     return Json{{"type", "end"},
                 {"completed", record.completed},
@@ -112,6 +119,10 @@ class Fields {
     const auto wide = value->get<int64_t>();
     if (!std::in_range<Integer>(wide)) wrong_ = std::string(key) + ": the number is out of range";
     return static_cast<Integer>(wide);
+  }
+  double number(const char* key) {
+    const Json* value = find(key, &Json::is_number, "a number");
+    return value == nullptr ? 0 : value->get<double>();
   }
   bool has(const char* key) const { return json_.contains(key); }
   bool flag(const char* key) {
@@ -237,13 +248,17 @@ Result<Record> record_from_json(const Json& json) {
     if (fields.has("length")) record.length = fields.integer<size_t>("length");
     return fields.done(std::move(record));
   }
+  if (type == "retry") {
+    return fields.done(RetryRecord{fields.integer<int>("attempt"), fields.integer<int>("attempts"),
+                                   fields.text("reason"), fields.number("temperature")});
+  }
   if (type == "end") {
     return fields.done(EndRecord{fields.flag("completed"), fields.text("reason"),
                                  fields.integer<int>("exit_code")});
   }
   return corrupt(
-      "type: expected session, tokens, message, call, result, state, cut, checkpoint, rewind or "
-      "end, "
+      "type: expected session, tokens, message, call, result, state, cut, checkpoint, rewind, "
+      "retry or end, "
       "found \"" +
       type + "\"");
 }

@@ -9,6 +9,8 @@
 #include "agent/paths.h"
 #include "agent/script_model.h"
 #include "base/file_io.h"
+#include "engine/gguf_model.h"
+#include "engine/gguf_tokenizer.h"
 #include "sandbox/policy.h"
 
 namespace levin::agent {
@@ -18,6 +20,10 @@ constexpr std::string_view kScriptPrefix = "script:";
 
 // FNV-1a over the files that give token ids their meaning.
 Result<std::string> fingerprint_of(const std::string& folder) {
+  if (engine::is_gguf_path(folder)) {
+    TRY_ASSIGN(const engine::Gguf file, engine::Gguf::open(folder));
+    return engine::gguf_token_fingerprint(file);
+  }
   uint64_t hash = 0xcbf29ce484222325u;
   for (const char* file : {"/config.json", "/tokenizer.json"}) {
     TRY_ASSIGN(const std::string text, read_file(folder + file));
@@ -43,15 +49,16 @@ Result<void> open_script(const ModelOptions& options, const std::string& embedde
 
 Result<void> open_folder(const ModelOptions& options, const std::string& folder,
                          OpenedModel* opened) {
-  if (!std::filesystem::is_directory(folder)) {
+  if (!std::filesystem::is_directory(folder) && !engine::is_gguf_path(folder)) {
     return Error(
         ErrorCode::kNotFound,
         fmt::format("--model {}: no such folder (expected a folder with config.json, safetensors "
-                    "and tokenizer.json, or script:FILE)",
+                    "and tokenizer.json, a GGUF file, or script:FILE)",
                     folder));
   }
   engine::EngineOptions engine_options;
   engine_options.model_folder = folder;
+  engine_options.chat_template = options.chat_template;
   TRY_ASSIGN(engine_options.cpu, cpu_options(options.num_threads, options.isa));
   TRY_ASSIGN(const ModelCard card, load_model_card(folder));
   TRY_ASSIGN(
@@ -60,6 +67,8 @@ Result<void> open_folder(const ModelOptions& options, const std::string& folder,
   engine_options.precision = compute.precision;
   engine::SessionOptions session;
   session.kv_dtype = compute.kv_dtype;
+  session.speculation =
+      options.speculate ? engine::Speculation::kWherePays : engine::Speculation::kOff;
   TRY_ASSIGN(opened->engine, engine::Engine::open(engine_options));
   opened->state_key = opened->engine->model().fingerprint;
   TRY_ASSIGN(opened->client,

@@ -177,7 +177,8 @@ Result<void> load_anchors(const std::string& path, const Model& model, kernels::
         hash != hash_of(std::span(log).first(static_cast<size_t>(position)))) {
       continue;
     }
-    TRY_ASSIGN(State copy, state.clone(device));
+    State copy = state.clone();
+    TRY(copy.make_writable(device, kernels::kLightningBlock));  // A whole block: all of it.
     std::vector<float> logits(num_logits);
     payload.take(logits.data(), logits.size() * sizeof(float));
     visit_linear(model, copy, position, [&](float* values, size_t floats) {

@@ -15,15 +15,20 @@
 namespace levin::engine {
 
 struct EngineOptions {
-  std::string model_folder;
+  std::string model_folder;   // Or a GGUF file.
+  std::string chat_template;  // "": as the GGUF file's own is recognised; else m1, text-01 or vllm.
   kernels::CpuOptions cpu;
   Precision precision = Precision::kExact;
 };
 
+// The tokenizer of a model folder, or of a GGUF file whose chat template is known or named.
+Result<Tokenizer> open_tokenizer(const std::string& model, const std::string& chat_template);
+
 class Engine {
  public:
-  // Opens config.json, the safetensors and tokenizer.json of the folder. Errors: those of
-  // load_model() and Tokenizer::load(); kCorrupt when the tokenizer has ids that the model lacks.
+  // Opens config.json, the safetensors and tokenizer.json of the folder, or a GGUF file with all of
+  // that. Errors: those of load_model(), Tokenizer::load() and load_gguf_tokenizer(); kCorrupt when
+  // the tokenizer has ids that the model lacks; kUnsupported for a chat template that is not known.
   static Result<std::unique_ptr<Engine>> open(const EngineOptions& options);
 
   const Model& model() const { return *model_; }

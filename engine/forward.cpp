@@ -105,6 +105,7 @@ Result<void> forward(const ForwardContext& context, std::span<const TokenId> tok
   const auto n = static_cast<int64_t>(tokens.size());
   CHECK(n >= 1, n);
   CHECK(n <= buffers.tokens_max, n, buffers.tokens_max);
+  TRY(context.state.make_writable(context.device, n));
   for (size_t layer = 0; layer < weights.layers.size(); ++layer) {
     if (weights.layers[layer].kind == AttentionKind::kSoftmax) {
       TRY(context.state.kv[layer].reserve(context.state.num_tokens, n));

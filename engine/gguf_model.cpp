@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -240,7 +241,7 @@ class Taker {
 }  // namespace
 
 bool is_gguf_path(const std::string& path) {
-  return path.ends_with(".gguf");
+  return path.ends_with(".gguf") && !std::filesystem::is_directory(path);
 }
 
 Result<std::string> gguf_config_json(const Gguf& file) {

@@ -5,20 +5,20 @@
 namespace levin::engine {
 namespace {
 
-Result<kernels::DeviceBuffer> copy_of(const kernels::DeviceBuffer& from, kernels::Device& device) {
-  if (from.size() == 0) return kernels::DeviceBuffer();
-  TRY_ASSIGN(kernels::DeviceBuffer to, kernels::DeviceBuffer::create(device, from.size()));
-  device.copy(to.data(), from.data(), from.size() * sizeof(float));
-  return to;
-}
-
-size_t bytes_of(const std::vector<kernels::DeviceBuffer>& buffers) {
+size_t bytes_of(const std::vector<SharedBuffer>& buffers) {
   size_t bytes = 0;
-  for (const kernels::DeviceBuffer& buffer : buffers) bytes += buffer.size() * sizeof(float);
+  for (const SharedBuffer& buffer : buffers) bytes += buffer.size() * sizeof(float);
   return bytes;
 }
 
 }  // namespace
+
+Result<SharedBuffer> SharedBuffer::create(kernels::Device& device, size_t count) {
+  TRY_ASSIGN(kernels::DeviceBuffer memory, kernels::DeviceBuffer::create(device, count));
+  SharedBuffer buffer;
+  buffer.buffer_ = std::make_shared<kernels::DeviceBuffer>(std::move(memory));  // See buffer_.
+  return buffer;
+}
 
 Result<State> State::create(const ModelConfig& config, kernels::Device& device,
                             kernels::DType kv_dtype) {
@@ -28,11 +28,11 @@ Result<State> State::create(const ModelConfig& config, kernels::Device& device,
   const auto journal_floats =
       static_cast<size_t>(config.num_heads * 2 * kernels::kLightningBlock * config.head_dim);
   for (const AttentionKind kind : config.attention_kinds) {
-    kernels::DeviceBuffer linear;
-    kernels::DeviceBuffer journal;
+    SharedBuffer linear;
+    SharedBuffer journal;
     if (kind == AttentionKind::kLightning) {
-      TRY_ASSIGN(linear, kernels::DeviceBuffer::create(device, linear_floats));
-      TRY_ASSIGN(journal, kernels::DeviceBuffer::create(device, journal_floats));
+      TRY_ASSIGN(linear, SharedBuffer::create(device, linear_floats));
+      TRY_ASSIGN(journal, SharedBuffer::create(device, journal_floats));
     }
     state.linear.push_back(std::move(linear));
     state.journal.push_back(std::move(journal));
@@ -52,17 +52,27 @@ size_t State::kv_bytes() const {
   return bytes;
 }
 
-Result<State> State::clone(kernels::Device& device) const {
-  State copy;
-  copy.num_tokens = num_tokens;
-  for (size_t layer = 0; layer < kv.size(); ++layer) {
-    TRY_ASSIGN(kernels::DeviceBuffer linear_copy, copy_of(linear[layer], device));
-    TRY_ASSIGN(kernels::DeviceBuffer journal_copy, copy_of(journal[layer], device));
-    copy.linear.push_back(std::move(linear_copy));
-    copy.journal.push_back(std::move(journal_copy));
-    copy.kv.push_back(kv[layer]);
+Result<void> State::make_writable(kernels::Device& device, int64_t count) {
+  const int64_t used = num_tokens - block_start();
+  const bool fills_block = used + count >= kernels::kLightningBlock;
+  for (size_t layer = 0; layer < linear.size(); ++layer) {
+    if (fills_block && linear[layer].is_shared()) {
+      TRY_ASSIGN(SharedBuffer own, SharedBuffer::create(device, linear[layer].size()));
+      device.copy(own.data(), linear[layer].data(), own.size() * sizeof(float));
+      linear[layer] = std::move(own);
+    }
+    if (!journal[layer].is_shared()) continue;
+    TRY_ASSIGN(SharedBuffer own, SharedBuffer::create(device, journal[layer].size()));
+    // Only the rows in use: the keys of a head, then its values.
+    const int64_t d = kv[layer].layout().head_dim;
+    const auto half = static_cast<size_t>(kernels::kLightningBlock * d);
+    for (size_t at = 0; at < own.size(); at += half) {
+      device.copy(own.data() + at, journal[layer].data() + at,
+                  static_cast<size_t>(used * d) * sizeof(float));
+    }
+    journal[layer] = std::move(own);
   }
-  return copy;
+  return {};
 }
 
 void State::drop_to(int64_t position) {

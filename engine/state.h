@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "engine/kv_cache.h"
@@ -10,13 +11,28 @@
 
 namespace levin::engine {
 
+// Floats that copies of a state share until one of them writes.
+class SharedBuffer {
+ public:
+  SharedBuffer() = default;
+  static Result<SharedBuffer> create(kernels::Device& device, size_t count);
+
+  float* data() const { return buffer_ == nullptr ? nullptr : buffer_->data(); }
+  size_t size() const { return buffer_ == nullptr ? 0 : buffer_->size(); }
+  bool is_shared() const { return buffer_.use_count() > 1; }
+
+ private:
+  // Shared because snapshots, forks and their session read the same past; the last owner frees it.
+  std::shared_ptr<kernels::DeviceBuffer> buffer_;
+};
+
 struct State {
   int64_t num_tokens = 0;
   // One entry a layer; those that its kind does not use stay empty. The linear state is that of the
   // start of the current block of kernels::kLightningBlock tokens; the journal holds the keys and
   // values of the tokens since then.
-  std::vector<kernels::DeviceBuffer> linear;   // [h, d (key), d (value)]
-  std::vector<kernels::DeviceBuffer> journal;  // [h, 2, kLightningBlock, d]
+  std::vector<SharedBuffer> linear;   // [h, d (key), d (value)]
+  std::vector<SharedBuffer> journal;  // [h, 2, kLightningBlock, d]
   std::vector<KvCache> kv;
 
   // kv_dtype: of the KV caches, kF32 or kBF16; linear states are always float32.
@@ -30,8 +46,12 @@ struct State {
   size_t linear_bytes() const;  // Linear states and journals.
   size_t kv_bytes() const;
 
-  // An independent copy; KV pages are shared until one side writes. Errors: kLimit.
-  Result<State> clone(kernels::Device& device) const;
+  // An independent copy; everything is shared until one side writes, so it costs next to nothing.
+  State clone() const { return *this; }
+
+  // Before `count` tokens are read: gives this state memory of its own where they will write. What
+  // it holds is unchanged, also on errors: kLimit.
+  Result<void> make_writable(kernels::Device& device, int64_t count);
 
   // Forgets the tokens from `position` on, block_start() <= position <= num_tokens: costs nothing,
   // since the journal still holds what is kept.

@@ -284,8 +284,12 @@ Result<Tokenizer> Tokenizer::load(const std::string& path) {
 
 Result<Tokenizer> Tokenizer::from_json(std::string_view text) {
   TRY_ASSIGN(const json file, parse_json(text));
+  return from_description(file);
+}
+
+Result<Tokenizer> Tokenizer::from_description(const json& description) {
   auto impl = std::make_unique<Impl>();
-  TRY(impl->read(file));
+  TRY(impl->read(description));
   return Tokenizer(std::move(impl));
 }
 

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/result.h"
 
 namespace levin::engine {
@@ -29,6 +31,8 @@ class Tokenizer {
   static Result<Tokenizer> load(const std::string& path);
   // The same from the text of such a file.
   static Result<Tokenizer> from_json(std::string_view text);
+  // The same from such a file's parsed content.
+  static Result<Tokenizer> from_description(const nlohmann::json& description);
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 
 #include "base/file_io.h"
 #include "engine/gguf_model.h"
@@ -298,7 +297,7 @@ std::string fingerprint_of(const std::string& config_text, const TensorFiles& fi
 
 // A folder, or a GGUF file: the config as JSON, and the tensors under their published names.
 Result<std::string> open_files(const std::string& path, Model* model) {
-  if (is_gguf_path(path) && !std::filesystem::is_directory(path)) {
+  if (is_gguf_path(path)) {
     TRY_ASSIGN(Gguf file, Gguf::open(path));
     TRY_ASSIGN(std::string config_text, gguf_config_json(file));
     TRY_ASSIGN(model->config, parse_config(config_text, path + " (metadata)"));
@@ -318,6 +317,8 @@ Result<std::unique_ptr<Model>> load_model(const std::string& path, const LoadOpt
   auto model = std::make_unique<Model>();
   TRY_ASSIGN(const std::string config_text, open_files(path, model.get()));
   model->fingerprint = fingerprint_of(config_text, model->files);
+  // Rounded activations make another state of the same weights.
+  if (options.precision == Precision::kNative) model->fingerprint += "-native";
   WeightPacker packer;
   const bool packs = options.precision == Precision::kNative;
   Result<Weights> weights = load_weights(model->files, model->config, packs ? &packer : nullptr);

@@ -48,6 +48,12 @@ const char* ended_name(EndedBy ended) {
       return "output";
     case EndedBy::kInterrupt:
       return "interrupt";
+    case EndedBy::kMemoryLimit:
+      return "memory";
+    case EndedBy::kProcessLimit:
+      return "processes";
+    case EndedBy::kDiskLimit:
+      return "disk";
   }
   return "other";
 }
@@ -79,6 +85,9 @@ void add_report(Json& record, const ExitReport& report) {
   record["limits"] = Json::array();
   if (is_limit(report.ended_by)) record["limits"].push_back(ended_name(report.ended_by));
   record["output_bytes"] = report.output_bytes;
+  record["written_bytes"] = report.written_bytes;
+  record["cpu_ms"] = report.cpu_ms;
+  record["peak_memory_bytes"] = report.peak_memory_bytes;
   if (!report.protected_changes.empty()) record["protected_changes"] = report.protected_changes;
 }
 
@@ -192,6 +201,8 @@ std::string profile_name(Profile profile) {
       return "read-only";
     case Profile::kWorkspace:
       return "workspace";
+    case Profile::kBrowser:
+      return "browser";
     case Profile::kOff:
       return "off";
   }

@@ -1,8 +1,8 @@
 // The pure part of plan.h: the order of the mounts. Later operations cover earlier ones, so the
-// order is the policy: system, private folders, home, toolchains, workspace, guards, and at last
-// the seals.
+// order is the policy: system, private folders, home, toolchains, workspace, and at last the seals.
 #include "sandbox/plan.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "base/check.h"
@@ -10,74 +10,97 @@
 namespace levin::sandbox {
 namespace {
 
-// Folders of `home` that tools expect to write. The rest of it is sealed: a file written there
-// would be gone with the command, and an error says so better than silence.
-constexpr const char* kWritableHomeFolders[] = {".cache", ".config", ".npm"};
+using Kind = MountOp::Kind;
 
-class Arguments {
+// Folders of `home` that tools expect to write. The rest of it is sealed: a file written there
+// would be gone with the session, and an error says so better than silence.
+constexpr const char* kWritableHomeFolders[] = {".cache", ".config", ".npm"};
+constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom", "tty"};
+constexpr const char* kHostName = "levin";
+constexpr int64_t kSmallBytes = 4 << 20;  // Of folders that hold nothing but other mounts.
+
+class Mounts {
  public:
-  template <typename... Words>
-  void add(Words&&... words) {
-    (list_.emplace_back(std::forward<Words>(words)), ...);
+  explicit Mounts(const Limits& limits) : limits_(limits) {}
+  void bind(const std::string& source, const std::string& target, bool read_only) {
+    list_.push_back({Kind::kBind, source, target, read_only, 0755, 0});
   }
-  void add_tmpfs(const std::string& path, const char* mode) {
-    add("--perms", mode, "--size", std::to_string(kTmpfsBytesMax), "--tmpfs", path);
+  void read_only(const std::string& path) { bind(path, path, true); }
+  void tmpfs(const std::string& path, int64_t mode, int64_t size_bytes) {
+    list_.push_back({Kind::kTmpfs, "", path, false, mode, size_bytes});
   }
-  void add_bind(const char* kind, const std::string& path) { add(kind, path, path); }
-  std::vector<std::string> take() { return std::move(list_); }
+  void tmpfs(const std::string& path, int64_t mode) { tmpfs(path, mode, limits_.tmp_bytes_max); }
+  void link(const std::string& text, const std::string& path) {
+    list_.push_back({Kind::kSymlink, text, path, false, 0755, 0});
+  }
+  void add(Kind kind, const std::string& path) {
+    list_.push_back({kind, "", path, false, 0755, 0});
+  }
+  void device(const std::string& path) {
+    list_.push_back({Kind::kDevice, path, path, false, 0755, 0});
+  }
+  std::vector<MountOp> take() { return std::move(list_); }
 
  private:
-  std::vector<std::string> list_;
+  const Limits& limits_;
+  std::vector<MountOp> list_;
 };
 
-void add_namespaces(Arguments& arguments, const PlanFds& fds) {
-  // --unshare-all would only try for a user namespace; here it is a condition. Nested user
-  // namespaces are switched off: they are where most kernel bugs become reachable.
-  arguments.add("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net",
-                "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "levin",
-                "--die-with-parent", "--new-session", "--cap-drop", "ALL");
-  if (fds.status >= 0) arguments.add("--json-status-fd", std::to_string(fds.status));
-  if (fds.block >= 0) arguments.add("--block-fd", std::to_string(fds.block));
+void add_devices(Mounts& mounts) {
+  mounts.tmpfs("/dev", 0755, kSmallBytes);
+  for (const char* name : kDevices) mounts.device(std::string("/dev/") + name);
+  mounts.add(Kind::kTerminals, "/dev/pts");
+  mounts.link("pts/ptmx", "/dev/ptmx");
+  mounts.link("/proc/self/fd", "/dev/fd");
+  mounts.link("/proc/self/fd/0", "/dev/stdin");
+  mounts.link("/proc/self/fd/1", "/dev/stdout");
+  mounts.link("/proc/self/fd/2", "/dev/stderr");
+  mounts.tmpfs("/dev/shm", 01777);
 }
 
-void add_system(Arguments& arguments, const HostView& host) {
-  for (const std::string& folder : host.system_folders) arguments.add_bind("--ro-bind", folder);
-  for (const auto& [link, target] : host.root_links) arguments.add("--symlink", target, link);
-  for (const std::string& folder : host.hidden_folders) arguments.add_tmpfs(folder, "0755");
-  // Bind mounts are nodev: /dev/null in this place cannot be opened at all.
-  for (const std::string& file : host.hidden_files) arguments.add("--ro-bind", "/dev/null", file);
-  // bwrap covers only some of /proc. Without this, root inside, though without capabilities, is
-  // still the owner of /proc/sys and could name a program in kernel.core_pattern that runs outside.
-  arguments.add("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev");
-  for (const char* folder : {"/tmp", "/var/tmp"}) arguments.add_tmpfs(folder, "1777");
-  arguments.add_tmpfs("/run", "0755");
-  arguments.add("--symlink", "../run", "/var/run");
+void add_system(Mounts& mounts, const HostView& host) {
+  for (const std::string& folder : host.system_folders) mounts.read_only(folder);
+  for (const auto& [link, target] : host.root_links) mounts.link(target, link);
+  for (const std::string& folder : host.hidden_folders) mounts.add(Kind::kHideFolder, folder);
+  for (const std::string& file : host.hidden_files) mounts.add(Kind::kHideFile, file);
+  mounts.add(Kind::kProc, "/proc");
+  add_devices(mounts);
+  for (const char* folder : {"/tmp", "/var/tmp"}) mounts.tmpfs(folder, 01777);
+  mounts.tmpfs("/run", 0755, kSmallBytes);
+  mounts.link("../run", "/var/run");
 }
 
-void add_home(Arguments& arguments, const HostView& host) {
+void add_home(Mounts& mounts, const HostView& host) {
   if (host.home.empty()) return;
-  arguments.add_tmpfs(host.home, "0755");
-  for (const char* name : kWritableHomeFolders) {
-    arguments.add_tmpfs(host.home + "/" + name, "0755");
-  }
-  for (const auto& [source, place] : host.toolchains) arguments.add("--ro-bind", source, place);
+  mounts.tmpfs(host.home, 0755, kSmallBytes);
+  for (const char* name : kWritableHomeFolders) mounts.tmpfs(host.home + "/" + name, 0755);
+  for (const auto& [source, place] : host.toolchains) mounts.bind(source, place, true);
 }
 
-void add_workspace(Arguments& arguments, const Policy& policy, const WorkspaceView& workspace) {
-  if (policy.profile == Profile::kReadOnly) {
-    arguments.add_bind("--ro-bind", policy.workspace);
-    return;
-  }
-  arguments.add_bind("--bind", policy.workspace);
-  for (const std::string& folder : workspace.pins) arguments.add_bind("--bind", folder);
-  for (const std::string& path : workspace.guards) arguments.add_bind("--ro-bind", path);
+// The folders that lead to a mount point are made on the root and on the home, both writable: they
+// are sealed last, when nothing has to be made any more.
+void add_seals(Mounts& mounts, const HostView& host) {
+  if (!host.home.empty()) mounts.add(Kind::kSeal, host.home);
+  mounts.add(Kind::kSeal, "/dev");
+  mounts.add(Kind::kSeal, "/");
 }
 
-// bwrap makes the folders that lead to a mount point on the root tmpfs and on the home tmpfs, both
-// writable: seal them last, when nothing has to be made any more.
-void add_seals(Arguments& arguments, const HostView& host) {
-  if (!host.home.empty()) arguments.add("--remount-ro", host.home);
-  arguments.add("--remount-ro", "/");
+std::vector<std::string> write_rights(const Policy& policy, const HostView& host) {
+  std::vector<std::string> folders = {"/tmp", "/var/tmp", "/dev", "/run"};
+  if (!host.home.empty()) {
+    for (const char* name : kWritableHomeFolders) folders.push_back(host.home + "/" + name);
+  }
+  folders.insert(folders.end(), policy.writable_folders.begin(), policy.writable_folders.end());
+  if (policy.profile == Profile::kWorkspace) folders.push_back(policy.workspace);
+  return folders;
+}
+
+// Paths of `list`, all below the workspace, relative to it.
+std::vector<std::string> relative(const std::vector<std::string>& list,
+                                  const std::string& workspace) {
+  std::vector<std::string> result;
+  for (const std::string& path : list) result.push_back(path.substr(workspace.size() + 1));
+  return result;
 }
 
 }  // namespace
@@ -94,32 +117,72 @@ std::string environment_value(const Environment& environment, const std::string&
   return "";
 }
 
-std::vector<std::string> plan_bubblewrap(const Policy& policy, const HostView& host,
-                                         const WorkspaceView& workspace, const PlanFds& fds,
-                                         const std::string& working_folder) {
+CellPlan plan_cell(const Policy& policy, const HostView& host) {
   CHECK(policy.profile != Profile::kOff);
-  CHECK(!policy.workspace.empty());
-  Arguments arguments;
-  arguments.add(host.bubblewrap);
-  add_namespaces(arguments, fds);
-  add_system(arguments, host);
-  add_home(arguments, host);
-  for (const std::string& folder : host.git_folders) arguments.add_bind("--ro-bind", folder);
-  add_workspace(arguments, policy, workspace);
-  add_seals(arguments, host);
-  arguments.add("--chdir", working_folder.empty() ? policy.workspace
-                                                  : policy.workspace + "/" + working_folder);
-  // Again at the very end: what the command sees must not depend on how bwrap itself was started.
-  arguments.add("--clearenv");
-  for (const auto& [name, value] : policy.environment) arguments.add("--setenv", name, value);
-  arguments.add("--");
-  return arguments.take();
+  Mounts mounts(policy.limits);
+  add_system(mounts, host);
+  add_home(mounts, host);
+  for (const std::string& folder : host.git_folders) mounts.read_only(folder);
+  for (const std::string& folder : policy.writable_folders) mounts.bind(folder, folder, false);
+  CellPlan plan;
+  if (policy.profile != Profile::kBrowser) {
+    CHECK(!policy.workspace.empty());
+    plan.workspace = policy.workspace;
+    mounts.bind(policy.workspace, policy.workspace, policy.profile == Profile::kReadOnly);
+  }
+  add_seals(mounts, host);
+  plan.mounts = mounts.take();
+  plan.write_below = write_rights(policy, host);
+  plan.host_name = kHostName;
+  return plan;
+}
+
+CommandPlan plan_command(const Policy& policy, const WorkspaceView& workspace,
+                         const Command& command) {
+  CommandPlan plan;
+  plan.argv = command.argv;
+  plan.programs =
+      program_candidates(command.argv[0], environment_value(policy.environment, "PATH"));
+  for (const auto& [name, value] : policy.environment) {
+    plan.environment.push_back(name + "=" + value);
+  }
+  const std::string base = policy.profile == Profile::kBrowser ? "/tmp" : policy.workspace;
+  plan.working_folder = command.working_folder.empty() ? base : base + "/" + command.working_folder;
+  if (policy.profile == Profile::kWorkspace) {
+    plan.pins = relative(workspace.pins, policy.workspace);
+    plan.guards = relative(workspace.guards, policy.workspace);
+  }
+  plan.fd_count = 3 + static_cast<int64_t>(command.extra_fds.size());
+  plan.pty = command.pty;
+  plan.rows = command.rows;
+  plan.columns = command.columns;
+  plan.processes_max = policy.limits.processes_max;
+  plan.open_files_max = policy.limits.open_files_max;
+  plan.file_size_bytes_max = policy.limits.file_size_bytes_max;
+  plan.cpu_seconds_max = (policy.limits.cpu_ms + 999) / 1000;
+  plan.memory_bytes_max = policy.limits.memory_bytes_max;
+  plan.watch_processes = true;
+  return plan;
 }
 
 std::vector<std::string> launch_argv(const std::vector<std::string>& command) {
   std::vector<std::string> argv = {"/bin/sh", "-c", "exec \"$@\"", "sh"};
   argv.insert(argv.end(), command.begin(), command.end());
   return argv;
+}
+
+std::vector<std::string> program_candidates(const std::string& name, const std::string& path) {
+  if (name.find('/') != std::string::npos) return {name};
+  std::vector<std::string> candidates;
+  for (size_t start = 0; start <= path.size();) {
+    const size_t end = std::min(path.find(':', start), path.size());
+    const std::string folder = path.substr(start, end - start);
+    start = end + 1;
+    if (folder.starts_with('/')) candidates.push_back(folder + "/" + name);
+  }
+  // exec has to be told something; this one says "not found".
+  if (candidates.empty()) candidates.push_back("/nonexistent/" + name);
+  return candidates;
 }
 
 }  // namespace levin::sandbox

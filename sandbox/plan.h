@@ -1,4 +1,4 @@
-// Policy + facts about the machine -> the ordered argument list of bubblewrap. plan_bubblewrap() is
+// Policy + facts about the machine -> what the warden is told. plan_cell() and plan_command() are
 // pure, so that the mount order can be tested without privileges; survey_host() and
 // survey_workspace() look at the machine and are the only part that touches the file system.
 #pragma once
@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "base/result.h"
+#include "sandbox/cell_plan.h"
 #include "sandbox/policy.h"
+#include "sandbox/process.h"
 
 namespace levin::sandbox {
 
 // Facts that hold for as long as a Sandbox lives.
 struct HostView {
-  std::string bubblewrap;                                       // Absolute path of bwrap.
   std::vector<std::string> system_folders;                      // Bound read-only where they are.
   std::vector<std::pair<std::string, std::string>> root_links;  // "/bin" -> "usr/bin".
   std::vector<std::string> hidden_files;    // Below system folders: covered by an unreadable node.
@@ -35,33 +36,28 @@ struct WorkspaceView {
   std::vector<std::string> guards;  // Existing protected paths without links: read-only mounts.
 };
 
-// File descriptors of the bwrap process (see process.h).
-struct PlanFds {
-  int status = -1;  // --json-status-fd
-  int block = -1;   // --block-fd
-};
-
-// Where the size of every private tmpfs stops (they live in memory).
-inline constexpr int64_t kTmpfsBytesMax = int64_t{1} << 30;
-
-// Collects the facts. Errors: kUnsupported when bwrap is missing; kInvalidArgument when the
-// workspace is not an absolute path of an existing folder without links, or is one that must not be
-// opened to a command ("/", the home folder, a folder that contains it, a system folder).
+// Collects the facts. Errors: kInvalidArgument when the workspace is not an absolute path of an
+// existing folder without links, or is one that must not be opened to a command ("/", the home
+// folder, a folder that contains it, a system folder); the same for writable folders.
 Result<HostView> survey_host(const Policy& policy);
 
-// Splits the protected paths into pins and guards. A path with a link in it is never handed to
-// bubblewrap, which would follow it; where it leads to a place inside the workspace, that place is
-// guarded. Missing paths are skipped.
+// Splits the protected paths into pins and guards. A path with a link in it is never mounted over;
+// where it leads to a place inside the workspace, that place is guarded. Missing paths are skipped.
 WorkspaceView survey_workspace(const Policy& policy);
 
-// The argument list, argv[0] included, up to and without the command. CHECKs profile != kOff.
-std::vector<std::string> plan_bubblewrap(const Policy& policy, const HostView& host,
-                                         const WorkspaceView& workspace, const PlanFds& fds,
-                                         const std::string& working_folder);
+// Everything of a cell but its seccomp filter. CHECKs profile != kOff.
+CellPlan plan_cell(const Policy& policy, const HostView& host);
 
-// The command as it is started in every profile: through a shell that only execs it, because a
+// `command` in the cell of `policy`, without cgroups.
+CommandPlan plan_command(const Policy& policy, const WorkspaceView& workspace,
+                         const Command& command);
+
+// The command as it is started without isolation: through a shell that only execs it, because a
 // shell searches the policy's PATH and reports a missing program as exit 127.
 std::vector<std::string> launch_argv(const std::vector<std::string>& command);
+
+// What exec should try for `name`: itself when it has a '/', else one path per entry of PATH.
+std::vector<std::string> program_candidates(const std::string& name, const std::string& path);
 
 // Folders of developer tools below `home` that exist and hold no secrets: real folder -> place.
 // A folder that is a link to `home`, to a folder above it, or to nowhere is left out.
@@ -69,13 +65,6 @@ std::vector<std::pair<std::string, std::string>> toolchain_folders(const std::st
 
 // True when `path` is `folder` or lies below it. Both absolute, compared as text.
 bool is_inside(const std::string& path, const std::string& folder);
-
-// The folders of the machine that are visible inside, as far as they exist.
-std::vector<std::string> system_folders();
-
-// The absolute path of bwrap, looked for in fixed places only (a program found through PATH could
-// be one that a command planted); "" when it is not installed.
-std::string find_bubblewrap();
 
 // The value of `name` in `environment`; "" when it is missing.
 std::string environment_value(const Environment& environment, const std::string& name);

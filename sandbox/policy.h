@@ -13,6 +13,7 @@ namespace levin::sandbox {
 enum class Profile {
   kReadOnly,   // The workspace is read-only; only private temporary folders can be written.
   kWorkspace,  // The workspace is writable, except its protected paths.
+  kBrowser,    // No workspace at all: for a browser that opens pages which a model wrote.
   kOff,        // No isolation at all (the user typed it). Limits and the scrubbed environment stay.
 };
 
@@ -22,19 +23,26 @@ struct Limits {
   size_t output_head_bytes = 64 * 1024;  // First bytes kept of the merged output ...
   size_t output_tail_bytes = 64 * 1024;  // ... and last bytes.
   size_t output_bytes_max = 64 << 20;    // More than this kills the command.
-  int64_t processes_max = 1024;          // No effect on uid 0: the kernel exempts it.
+  int64_t processes_max = 1024;          // Tasks of one command, threads included.
   int64_t open_files_max = 4096;
   int64_t file_size_bytes_max = int64_t{4} << 30;
+  int64_t cpu_ms = 0;            // Processor time of one process; 0: no limit of its own.
+  int64_t memory_bytes_max = 0;  // Of the whole tree; 0: half of what is free at the start.
+  int64_t disk_bytes_max = int64_t{8} << 30;  // How much the workspace's disk may fill up.
+  int64_t tmp_bytes_max = int64_t{1} << 30;   // Size of each private folder; it lives in memory.
 };
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
 struct Policy {
   Profile profile = Profile::kReadOnly;
-  std::string workspace;                     // Absolute path without links.
-  std::vector<std::string> protected_paths;  // Relative to the workspace; read-only inside.
+  std::string workspace;                      // Absolute path without links; unused by kBrowser.
+  std::vector<std::string> protected_paths;   // Relative to the workspace; read-only inside.
+  std::vector<std::string> writable_folders;  // Absolute, without links; writable in any profile
+                                              // but kOff, where everything is.
   Environment environment;  // Exactly what the command sees (a shell adds PWD). HOME names the
                             // folder that is replaced by an empty one.
+  bool debugging = false;   // Allows ptrace(2) between the processes of one command.
   Limits limits;
 };
 

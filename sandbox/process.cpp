@@ -4,59 +4,39 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstring>
-#include <optional>
 
+#include "base/check.h"
 #include "base/file_io.h"
-#include "base/unique_fd.h"
-#include "sandbox/output_buffer.h"
-#include "sandbox/process_tree.h"
-#include "sandbox/spawn.h"
+#include "sandbox/process_state.h"
+#include "sandbox/wire.h"
 
 namespace levin::sandbox {
 namespace {
 
 constexpr int64_t kInterruptPollMs = 50;    // How long an interrupt may go unseen.
 constexpr int64_t kInterruptGraceMs = 200;  // After it: time to remove a lock file, not more.
-constexpr int64_t kRepeatKillMs = 20;       // A tree may fork while it is being killed.
+constexpr int64_t kRepeatKillMs = 50;       // A tree may fork while it is being killed.
 constexpr int64_t kKillMaxMs = 10'000;      // Then a process hangs in the kernel: give up, say so.
+constexpr int64_t kDiskLookMs = 100;        // Between two looks at how full the disk is.
 constexpr size_t kReadBytes = 64 * 1024;    // The capacity of a pipe.
 constexpr size_t kDrainBytesMax = 4 << 20;  // After the end: an escaped writer must not hold us.
-constexpr size_t kStatusBytesMax = 16 * 1024;
 
-int64_t now_ms() {
-  using std::chrono::steady_clock;
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             steady_clock::now().time_since_epoch())
-      .count();
-}
+using State = Process::State;
 
 Error io_error(const std::string& doing) {
   return Error(ErrorCode::kIo, doing + ": " + std::strerror(errno));
 }
 
-struct Pipe {
-  UniqueFd read;
-  UniqueFd write;
-};
-
-Result<Pipe> make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return io_error("starting a command: pipe");
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
 void set_nonblocking(const UniqueFd& fd) {
-  ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+  if (fd) ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
 }
 
 // A file in memory: the command may read as late as it likes, and nobody has to feed a pipe or
@@ -67,11 +47,7 @@ Result<UniqueFd> input_file(const std::string& content) {
     if (!null) return io_error("opening /dev/null");
     return null;
   }
-  UniqueFd file(::memfd_create("standard input", MFD_CLOEXEC));
-  if (!file) return io_error("starting a command: memfd_create");
-  TRY(write_all(file.get(), content, "standard input of a command"));
-  if (::lseek(file.get(), 0, SEEK_SET) != 0) return io_error("starting a command: lseek");
-  return file;
+  return memory_file("standard input", content);
 }
 
 bool kills_by_default(int signal_number) {
@@ -83,316 +59,293 @@ bool kills_by_default(int signal_number) {
   return true;
 }
 
-// The number after `"name":` in bwrap's status lines, once its whole line has come.
-std::optional<int> status_number(const std::string& status, const char* name) {
-  const std::string key = std::string("\"") + name + "\":";
-  size_t start = status.find(key);
-  if (start == std::string::npos || status.find('}', start) == std::string::npos) return {};
-  start = status.find_first_not_of(' ', start + key.size());
-  int value = 0;
-  const auto parsed = std::from_chars(status.data() + start, status.data() + status.size(), value);
-  return parsed.ec == std::errc() ? std::optional(value) : std::nullopt;
-}
-
-class Run {
- public:
-  Run(const ProcessRequest& request, const OutputSink& sink, const std::atomic<bool>* interrupted)
-      : request_(request),
-        limits_(request.limits),
-        sink_(sink),
-        interrupted_(interrupted),
-        output_(limits_.output_head_bytes, limits_.output_tail_bytes) {}
-
-  Result<void> start();
-  Result<void> wait();
-  Result<ExitReport> report();
-
- private:
-  void poll_once();
-  bool read_output();
-  void read_status();
-  void release(pid_t init);
-  void begin_ending(EndedBy cause);
-  void advance_ending();
-  void signal_tree(int signal_number);
-  Result<void> end_tree();
-  void drain();
-  Result<int> reap();
-
-  const ProcessRequest& request_;
-  const Limits& limits_;
-  const OutputSink& sink_;
-  const std::atomic<bool>* interrupted_;
-  OutputBuffer output_;
-  std::string chunk_;
-
-  UniqueFd output_pipe_;
-  UniqueFd status_pipe_;
-  UniqueFd block_pipe_;  // bwrap's child waits until this is closed.
-  pid_t leader_ = 0;     // Our child: bwrap, or the command itself.
-  UniqueFd leader_pidfd_;
-  pid_t init_ = 0;  // Process 1 of the sandbox, as seen from here; 0 until bwrap told.
-  UniqueFd init_pidfd_;
-  std::string status_;
-  bool leader_ended_ = false;
-  std::vector<ProcessEntry> killed_;  // Not bwrap's: what SIGKILL was sent to.
-
-  int64_t started_ms_ = 0;
-  std::optional<EndedBy> cause_;  // Why we are ending it, once we are.
-  int next_signal_ = SIGINT;      // Of SIGINT, SIGTERM, SIGKILL: the one that comes next.
-  int64_t next_signal_ms_ = 0;    // When it is due.
-  int64_t first_kill_ms_ = 0;     // When SIGKILL was sent for the first time.
-};
-
-Result<void> Run::start() {
-  started_ms_ = now_ms();
-  TRY_ASSIGN(const UniqueFd input, input_file(request_.standard_input));
-  TRY_ASSIGN(Pipe output, make_pipe());
-  SpawnRequest spawn_request;
-  spawn_request.argv = request_.argv;
-  spawn_request.environment = request_.environment;
-  spawn_request.working_folder = request_.working_folder;
-  spawn_request.limits = limits_;
-  spawn_request.fds = {input.get(), output.write.get(), output.write.get()};
-  Pipe status;
-  Pipe block;
-  if (request_.bubblewrap) {
-    TRY_ASSIGN(status, make_pipe());
-    TRY_ASSIGN(block, make_pipe());
-    spawn_request.fds.push_back(status.write.get());
-    spawn_request.fds.push_back(block.read.get());
-  } else if (::getuid() != 0) {
-    // Without a user namespace the kernel counts everything this user runs, and exempts root.
-    spawn_request.processes_max = user_task_count() + limits_.processes_max;
-  }
-  TRY_ASSIGN(leader_, spawn(spawn_request));
-  leader_pidfd_ = open_pidfd(leader_);
-  if (!leader_pidfd_) {
-    const Error error = io_error("watching a command: pidfd_open (needs Linux 5.3)");
-    ::kill(leader_, SIGKILL);
-    ::waitpid(leader_, nullptr, 0);
-    return error;
-  }
-  output_pipe_ = std::move(output.read);
-  status_pipe_ = std::move(status.read);
-  block_pipe_ = std::move(block.write);
-  set_nonblocking(output_pipe_);
-  if (status_pipe_) set_nonblocking(status_pipe_);
-  chunk_.resize(kReadBytes);
-  return {};
-}
-
-Result<void> Run::wait() {
-  while (!leader_ended_) {
-    const int64_t now = now_ms();
-    if (!cause_ && interrupted_ != nullptr && interrupted_->load()) {
-      begin_ending(EndedBy::kInterrupt);
-    }
-    if (!cause_ && now - started_ms_ >= limits_.wall_ms) begin_ending(EndedBy::kTimeout);
-    if (!cause_ && output_.total_bytes() > limits_.output_bytes_max) {
-      begin_ending(EndedBy::kOutputLimit);
-    }
-    if (cause_ && now >= next_signal_ms_) advance_ending();
-    if (first_kill_ms_ != 0 && now - first_kill_ms_ > kKillMaxMs) {
-      return Error(ErrorCode::kIo,
-                   "a process of the command does not die by SIGKILL; it hangs in "
-                   "the kernel (often a dead network or FUSE mount)");
-    }
-    poll_once();
-  }
-  TRY(end_tree());
-  drain();
-  return {};
-}
-
-void Run::poll_once() {
-  const int64_t due = cause_ ? next_signal_ms_ : started_ms_ + limits_.wall_ms;
-  int64_t timeout = std::clamp<int64_t>(due - now_ms(), 0, 1'000);
-  if (interrupted_ != nullptr && !cause_) timeout = std::min(timeout, kInterruptPollMs);
-  // poll(2) passes over negative descriptors.
-  pollfd watched[] = {{leader_pidfd_.get(), POLLIN, 0},
-                      {output_pipe_.get(), POLLIN, 0},
-                      {status_pipe_.get(), POLLIN, 0}};
-  if (::poll(watched, std::size(watched), static_cast<int>(timeout)) <= 0) return;
-  if (watched[1].revents != 0) read_output();
-  if (watched[2].revents != 0) read_status();
-  leader_ended_ = watched[0].revents != 0;
-}
-
 // One read. False when there was nothing, or never will be.
-bool Run::read_output() {
-  const ssize_t count = ::read(output_pipe_.get(), chunk_.data(), chunk_.size());
-  if (count < 0) return errno == EINTR;
-  if (count == 0) {
-    output_pipe_.reset();
+bool read_output(State& state, const OutputSink& sink) {
+  const ssize_t count = ::read(state.output_pipe.get(), state.chunk.data(), state.chunk.size());
+  if (count < 0 && errno == EINTR) return true;
+  if (count < 0 && errno == EAGAIN) return false;
+  if (count <= 0) {  // A terminal says EIO when nobody holds its other side.
+    state.output_pipe.reset();
     return false;
   }
-  const std::string_view bytes(chunk_.data(), static_cast<size_t>(count));
-  output_.append(bytes);
-  if (sink_) sink_(bytes);
+  const std::string_view bytes(state.chunk.data(), static_cast<size_t>(count));
+  state.output.append(bytes);
+  if (sink) sink(bytes);
   return true;
 }
 
-void Run::read_status() {
-  char bytes[1024];
-  const ssize_t count = ::read(status_pipe_.get(), bytes, sizeof(bytes));
-  if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
-  if (count <= 0 || status_.size() > kStatusBytesMax) {
-    status_pipe_.reset();
-    return;
-  }
-  status_.append(bytes, static_cast<size_t>(count));
-  const auto init = status_number(status_, "child-pid");
-  if (init && init_ == 0) release(*init);
+int64_t free_bytes(const std::string& folder) {
+  struct statvfs status {};
+  if (::statvfs(folder.c_str(), &status) != 0) return -1;
+  return static_cast<int64_t>(status.f_bavail) * static_cast<int64_t>(status.f_frsize);
 }
 
-// The sandbox exists and waits. Its process limit is set only now: inside, the kernel counts the
-// processes of this user namespace alone (Linux 5.14), not all that the user runs.
-void Run::release(pid_t init) {
-  init_ = init;
-  init_pidfd_ = open_pidfd(init);
-  const auto most = static_cast<rlim_t>(limits_.processes_max);
-  rlimit processes{};
-  if (::prlimit(init, RLIMIT_NPROC, nullptr, &processes) == 0) {
-    processes.rlim_max = std::min(processes.rlim_max, most);
-    processes.rlim_cur = processes.rlim_max;
-    ::prlimit(init, RLIMIT_NPROC, &processes, nullptr);
-  }
-  block_pipe_.reset();
+bool disk_exceeded(State& state, int64_t now) {
+  if (state.disk_folder.empty() || now < state.next_disk_look_ms) return false;
+  state.next_disk_look_ms = now + kDiskLookMs;
+  const int64_t free = free_bytes(state.disk_folder);
+  if (state.disk_free_bytes < 0 || free < 0) return false;
+  return state.disk_free_bytes - free > state.limits.disk_bytes_max;
 }
 
-void Run::begin_ending(EndedBy cause) {
-  cause_ = cause;
-  next_signal_ms_ = now_ms();
-  next_signal_ = cause == EndedBy::kOutputLimit ? SIGKILL : SIGINT;
+void begin_ending(State& state, EndedBy cause) {
+  state.cause = cause;
+  state.next_signal_ms = now_ms();
+  const bool at_once = cause == EndedBy::kOutputLimit || cause == EndedBy::kDiskLimit;
+  state.next_signal = at_once ? SIGKILL : SIGINT;
 }
 
-void Run::advance_ending() {
+void advance_ending(State& state) {
   const int64_t now = now_ms();
-  signal_tree(next_signal_);
-  const bool hurry = cause_ == EndedBy::kInterrupt;
-  if (next_signal_ == SIGKILL) {
-    if (first_kill_ms_ == 0) first_kill_ms_ = now;
-    next_signal_ms_ = now + kRepeatKillMs;
+  state.tree->signal(state.next_signal);
+  const bool hurry = state.cause == EndedBy::kInterrupt;
+  if (state.next_signal == SIGKILL) {
+    if (state.first_kill_ms == 0) state.first_kill_ms = now;
+    state.next_signal_ms = now + kRepeatKillMs;
     return;
   }
-  next_signal_ = next_signal_ == SIGINT && !hurry ? SIGTERM : SIGKILL;
-  next_signal_ms_ =
-      now + (hurry ? std::min(kInterruptGraceMs, limits_.grace_ms) : limits_.grace_ms);
+  state.next_signal = state.next_signal == SIGINT && !hurry ? SIGTERM : SIGKILL;
+  state.next_signal_ms =
+      now + (hurry ? std::min(kInterruptGraceMs, state.limits.grace_ms) : state.limits.grace_ms);
 }
 
-void Run::signal_tree(int signal_number) {
-  if (!request_.bubblewrap) {
-    if (signal_number == SIGKILL) {
-      // Frozen first: a parent must neither go on with its script nor lose a child to process 1,
-      // where it could no longer be found, while the others are being killed.
-      signal_pidfd(leader_pidfd_, SIGSTOP);
-      signal_processes(tree_of(leader_, leader_), SIGSTOP);
-    }
-    const auto tree = tree_of(leader_, leader_);
-    signal_processes(tree, signal_number);
-    signal_pidfd(leader_pidfd_, signal_number);
-    if (signal_number == SIGKILL) killed_.insert(killed_.end(), tree.begin(), tree.end());
-    return;
+void keep_limits(State& state, const std::atomic<bool>* interrupted) {
+  const int64_t now = now_ms();
+  if (!state.cause && interrupted != nullptr && interrupted->load()) {
+    begin_ending(state, EndedBy::kInterrupt);
   }
-  if (signal_number != SIGKILL && init_ != 0) {
-    signal_processes(tree_of(init_, 0), signal_number);
-    return;
+  if (!state.cause && now - state.started_ms >= state.limits.wall_ms) {
+    begin_ending(state, EndedBy::kTimeout);
   }
-  // The kernel kills every process of a PID namespace with its init. Before there is one, bwrap
-  // takes what it has made with it (--die-with-parent).
-  if (signal_number == SIGKILL) signal_pidfd(init_pidfd_ ? init_pidfd_ : leader_pidfd_, SIGKILL);
+  if (!state.cause && state.output.total_bytes() > state.limits.output_bytes_max) {
+    begin_ending(state, EndedBy::kOutputLimit);
+  }
+  if (!state.cause && disk_exceeded(state, now)) begin_ending(state, EndedBy::kDiskLimit);
+  if (state.cause && now >= state.next_signal_ms) advance_ending(state);
 }
 
-// The leader has ended but is not reaped yet, so its number cannot mean another session.
-Result<void> Run::end_tree() {
-  const int64_t deadline = now_ms() + kKillMaxMs;
-  const auto stuck = [] {
-    return Error(ErrorCode::kIo, "processes that the command left behind do not die by SIGKILL");
-  };
-  if (request_.bubblewrap) {
-    if (!init_pidfd_) return {};
-    // bwrap returns when the command has ended; what the command left behind dies with init, and
-    // init becomes readable here only after all of it is gone.
-    signal_pidfd(init_pidfd_, SIGKILL);
-    pollfd watched{init_pidfd_.get(), POLLIN, 0};
-    while (::poll(&watched, 1, static_cast<int>(kRepeatKillMs)) <= 0) {
-      if (now_ms() > deadline) return stuck();
-      while (output_pipe_ && read_output()) {
+// Our end of the command's input; -1 when it has none.
+int input_end(const State& state) {
+  return state.is_terminal ? state.output_pipe.get() : state.input_pipe.get();
+}
+
+// Writes without ever raising SIGPIPE: a command that reads no more must not end us.
+ssize_t write_quietly(int fd, std::string_view bytes) {
+  sigset_t pipe_signal;
+  sigset_t before;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+  const int error = errno;
+  if (count < 0 && error == EPIPE) {
+    const timespec none{};
+    ::sigtimedwait(&pipe_signal, nullptr, &none);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  return count;
+}
+
+// One step of passing input on: read a piece, or write what is left of it.
+void pass_input(State& state) {
+  constexpr char kEndOfFile = 4;  // Ctrl-D, as a terminal wants it.
+  if (state.pending_input.empty()) {
+    char piece[4096];
+    const ssize_t count = ::read(state.input_from, piece, sizeof(piece));
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (count <= 0) {
+      state.input_from = -1;
+      if (state.is_terminal) {
+        (void)write_quietly(input_end(state), {&kEndOfFile, 1});
+      } else {
+        state.input_pipe.reset();
       }
+      return;
     }
-    return {};
+    state.pending_input.assign(piece, static_cast<size_t>(count));
   }
-  for (;;) {
-    const auto left = tree_of(leader_, leader_);
-    killed_ = still_alive(killed_);  // These may be in a session of their own.
-    if (left.empty() && killed_.empty()) return {};
-    if (now_ms() > deadline) return stuck();
-    signal_processes(left, SIGKILL);
-    const timespec pause{0, 1'000'000};
-    ::nanosleep(&pause, nullptr);
+  const ssize_t written = write_quietly(input_end(state), state.pending_input);
+  if (written < 0 && errno != EAGAIN && errno != EINTR) {
+    state.input_from = -1;
+    if (!state.is_terminal) state.input_pipe.reset();
+  }
+  if (written > 0) state.pending_input.erase(0, static_cast<size_t>(written));
+}
+
+// Waits for output, input, an end or the next thing that is due.
+void poll_once(State& state, const OutputSink& sink, const std::atomic<bool>* interrupted) {
+  const int64_t due = state.cause ? state.next_signal_ms : state.started_ms + state.limits.wall_ms;
+  int64_t timeout = std::clamp<int64_t>(due - now_ms(), 0, 1'000);
+  if (interrupted != nullptr && !state.cause) timeout = std::min(timeout, kInterruptPollMs);
+  if (!state.disk_folder.empty()) timeout = std::min(timeout, kDiskLookMs);
+  // poll(2) passes over negative descriptors.
+  pollfd watched[] = {
+      {state.tree->event_fd(), POLLIN, 0}, {state.output_pipe.get(), POLLIN, 0}, {-1, 0, 0}};
+  if (state.input_from >= 0 && input_end(state) >= 0) {
+    watched[2] = state.pending_input.empty() ? pollfd{state.input_from, POLLIN, 0}
+                                             : pollfd{input_end(state), POLLOUT, 0};
+  }
+  if (::poll(watched, std::size(watched), static_cast<int>(timeout)) <= 0) return;
+  if (watched[1].revents != 0) read_output(state, sink);
+  if (watched[2].revents != 0) pass_input(state);
+}
+
+void drain(State& state, const OutputSink& sink) {
+  const size_t most = state.output.total_bytes() + kDrainBytesMax;
+  while (state.output_pipe && state.output.total_bytes() < most && read_output(state, sink)) {
   }
 }
 
-void Run::drain() {
-  const size_t most = output_.total_bytes() + kDrainBytesMax;
-  while (output_pipe_ && output_.total_bytes() < most && read_output()) {
-  }
-  while (status_pipe_) {
-    const size_t before = status_.size();
-    read_status();
-    if (status_.size() == before) break;
-  }
-}
-
-Result<int> Run::reap() {
-  int wait_status = 0;
-  while (::waitpid(leader_, &wait_status, 0) < 0) {
-    if (errno != EINTR) return io_error("waiting for a command");
-  }
-  return wait_status;
-}
-
-Result<ExitReport> Run::report() {
-  TRY_ASSIGN(const int wait_status, reap());
-  ExitReport report;
-  report.wall_ms = now_ms() - started_ms_;
-  OutputBuffer::Kept kept = output_.kept();
-  report.output = std::move(kept.bytes);
-  report.output_cut_at = kept.cut_at;
-  report.output_bytes = output_.total_bytes();
-  std::optional<int> code;
-  if (request_.bubblewrap) {
-    code = status_number(status_, "exit-code");
-  } else if (WIFEXITED(wait_status)) {
-    code = WEXITSTATUS(wait_status);
-  }
-  if (cause_) {
-    report.ended_by = *cause_;
-  } else if (code && kills_by_default(*code - 128)) {
+void set_outcome(ExitReport& report, const TreeEnd& end) {
+  const int status = end.wait_status;
+  // A shell gives a death by signal n on as exit code 128 + n, so that is what it usually means.
+  const int through_shell = WIFEXITED(status) ? WEXITSTATUS(status) - 128 : 0;
+  if (end.stop_cause != 0) {
+    report.ended_by = end.stop_cause == static_cast<int>(StopCause::kMemory)
+                          ? EndedBy::kMemoryLimit
+                          : EndedBy::kProcessLimit;
+  } else if (WIFSIGNALED(status)) {
     report.ended_by = EndedBy::kSignal;
-    report.signal_number = *code - 128;
-  } else if (code) {
-    report.exit_code = *code;
-  } else if (WIFSIGNALED(wait_status)) {
+    report.signal_number = WTERMSIG(status);
+  } else if (kills_by_default(through_shell)) {
     report.ended_by = EndedBy::kSignal;
-    report.signal_number = WTERMSIG(wait_status);
+    report.signal_number = through_shell;
   } else {
-    return Error(ErrorCode::kIo, "the sandbox could not be set up: " +
-                                     report.output.substr(0, report.output.find('\n')));
+    report.exit_code = WEXITSTATUS(status);
   }
-  return report;
 }
 
 }  // namespace
 
-Result<ExitReport> run_process(const ProcessRequest& request, const OutputSink& sink,
-                               const std::atomic<bool>* interrupted) {
-  Run run(request, sink, interrupted);
-  TRY(run.start());
-  // A child that cannot be waited for stays a zombie; that is part of the error.
-  TRY(run.wait());
-  return run.report();
+int64_t now_ms() {
+  using std::chrono::steady_clock;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             steady_clock::now().time_since_epoch())
+      .count();
+}
+
+Result<CommandPipes> make_pipes(const Command& command) {
+  if (command.pty && (command.input_pipe || !command.standard_input.empty())) {
+    return Error(ErrorCode::kInvalidArgument, "a command with a terminal takes no other input");
+  }
+  CommandPipes pipes;
+  UniqueFd input;
+  int ends[2];
+  if (command.input_pipe) {
+    if (::pipe2(ends, O_CLOEXEC) != 0) return io_error("starting a command: pipe");
+    input = UniqueFd(ends[0]);
+    pipes.input = UniqueFd(ends[1]);
+    set_nonblocking(pipes.input);
+  } else {
+    TRY_ASSIGN(input, input_file(command.standard_input));
+  }
+  pipes.theirs.push_back(input.get());
+  pipes.opened.push_back(std::move(input));
+  if (command.output_file >= 0 || command.pty) {
+    const int target = command.pty ? pipes.theirs[0] : command.output_file;
+    pipes.theirs.insert(pipes.theirs.end(), {target, target});
+  } else {
+    if (::pipe2(ends, O_CLOEXEC) != 0) return io_error("starting a command: pipe");
+    pipes.output = UniqueFd(ends[0]);
+    pipes.opened.emplace_back(ends[1]);
+    pipes.theirs.insert(pipes.theirs.end(), {ends[1], ends[1]});
+  }
+  pipes.theirs.insert(pipes.theirs.end(), command.extra_fds.begin(), command.extra_fds.end());
+  return pipes;
+}
+
+State::State(std::unique_ptr<Tree> its_tree, CommandPipes pipes, const Limits& its_limits)
+    : tree(std::move(its_tree)),
+      output_pipe(std::move(pipes.output)),
+      input_pipe(std::move(pipes.input)),
+      limits(its_limits),
+      output(its_limits.output_head_bytes, its_limits.output_tail_bytes),
+      chunk(kReadBytes, '\0'),
+      started_ms(now_ms()) {
+  set_nonblocking(output_pipe);
+}
+
+Process::Process(std::unique_ptr<State> state) : state_(std::move(state)) {
+  if (!state_->disk_folder.empty()) state_->disk_free_bytes = free_bytes(state_->disk_folder);
+}
+Process::Process(Process&&) noexcept = default;
+Process& Process::operator=(Process&&) noexcept = default;
+
+Process::~Process() {
+  // Closing the control socket would do; asked in words, the tree is gone a little sooner.
+  if (state_ && !state_->ended) state_->tree->signal(SIGKILL);
+}
+
+int Process::output_fd() const {
+  return state_->output_pipe.get();
+}
+
+Result<size_t> Process::write_input(std::string_view bytes) {
+  const int fd = input_end(*state_);
+  if (fd < 0) return Error(ErrorCode::kInvalidArgument, "this command takes no input");
+  const ssize_t count = write_quietly(fd, bytes);
+  if (count >= 0) return static_cast<size_t>(count);
+  if (errno == EAGAIN || errno == EINTR) return size_t{0};
+  return Error(ErrorCode::kIo, std::string("input of a command: ") + std::strerror(errno));
+}
+
+void Process::close_input() {
+  state_->input_pipe.reset();
+}
+
+void Process::signal(int signal_number) {
+  if (!state_->ended) state_->tree->signal(signal_number);
+}
+
+int Process::event_fd() const {
+  return state_->tree->event_fd();
+}
+
+bool Process::has_ended() {
+  if (state_->ended) return true;
+  const Result<bool> ended = state_->tree->update();
+  if (!ended) state_->failure = ended.error();
+  if (ended && !*ended) return false;
+  state_->ended = true;
+  state_->ended_ms = now_ms();
+  return true;
+}
+
+Result<ExitReport> Process::report() {
+  CHECK(state_->ended);
+  if (state_->failure) return *state_->failure;
+  ExitReport report;
+  const TreeEnd& end = state_->tree->end();
+  report.wall_ms = state_->ended_ms - state_->started_ms;
+  report.cpu_ms = end.cpu_us / 1000;
+  report.peak_memory_bytes = end.peak_memory_bytes;
+  report.written_bytes = end.written_bytes;
+  OutputBuffer::Kept kept = state_->output.kept();
+  report.output = std::move(kept.bytes);
+  report.output_cut_at = kept.cut_at;
+  report.output_bytes = state_->output.total_bytes();
+  if (state_->cause) {
+    report.ended_by = *state_->cause;
+  } else {
+    set_outcome(report, end);
+  }
+  if (state_->at_end) state_->at_end(report);
+  return report;
+}
+
+Result<ExitReport> Process::wait(const OutputSink& sink, const std::atomic<bool>* interrupted) {
+  while (!has_ended()) {
+    keep_limits(*state_, interrupted);
+    if (state_->first_kill_ms != 0 && now_ms() - state_->first_kill_ms > kKillMaxMs) {
+      return Error(ErrorCode::kIo,
+                   "a process of the command does not die by SIGKILL; it hangs in the kernel "
+                   "(often a dead network or FUSE mount)");
+    }
+    poll_once(*state_, sink, interrupted);
+  }
+  drain(*state_, sink);
+  return report();
 }
 
 }  // namespace levin::sandbox

@@ -4,11 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <climits>
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include "sandbox/plan.h"
-#include "sandbox/process.h"
+#include "sandbox/process_state.h"
+#include "sandbox/seccomp_filter.h"
+#include "sandbox/warden_client.h"
 
 namespace levin::sandbox {
 namespace {
@@ -56,6 +59,7 @@ Result<void> check_command(const Policy& policy, const Command& command) {
                    "working folder '" + command.working_folder + "' has '..' in it");
     }
   }
+  if (policy.profile == Profile::kBrowser) return {};
   struct stat status {};
   const std::string path = policy.workspace + "/" + command.working_folder;
   if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
@@ -68,11 +72,24 @@ Result<void> check_command(const Policy& policy, const Command& command) {
 // Of all layers the first that is missing; the trial's own words when none is.
 Error refusal(const std::string& trial) {
   for (const Layer& layer : probe()) {
-    if (layer.available) continue;
+    if (layer.available || !layer.required) continue;
     return Error(ErrorCode::kUnsupported,
                  "no sandbox here: " + layer.name + ": " + layer.detail + kWayOut);
   }
   return Error(ErrorCode::kUnsupported, "no sandbox here: " + trial + kWayOut);
+}
+
+// Half of what is free: levin itself, its model and the user's programs need the rest.
+int64_t default_memory_limit() {
+  constexpr int64_t kLeastBytes = int64_t{512} << 20;
+  std::ifstream file("/proc/meminfo");
+  std::string name;
+  int64_t kilobytes = 0;
+  std::string unit;
+  while (file >> name >> kilobytes >> unit) {
+    if (name == "MemAvailable:") return std::max(kLeastBytes, kilobytes * 1024 / 2);
+  }
+  return kLeastBytes;
 }
 
 }  // namespace
@@ -84,48 +101,81 @@ Result<Sandbox> Sandbox::open(Policy policy) {
       return Error(ErrorCode::kInvalidArgument,
                    "workspace '" + policy.workspace + "': not an existing folder");
     }
-    return Sandbox(std::move(policy), HostView{});
+    return Sandbox(std::move(policy));
   }
   auto host = survey_host(policy);
   if (!host)
     return Error(host.error().code(), "no sandbox here: " + host.error().message() + kWayOut);
-  Sandbox sandbox(std::move(policy), *std::move(host));
-  const auto trial = sandbox.run({{"/bin/sh", "-c", "exit 0"}, "", ""});
-  if (!trial) return refusal(trial.error().message());
-  if (trial->ended_by != EndedBy::kExit || trial->exit_code != 0) {
-    return refusal("a trial command failed: " + trial->output);
-  }
+  CellPlan plan = plan_cell(policy, *host);
+  SeccompOptions calls;
+  calls.debugging = policy.debugging;
+  auto filter = build_seccomp_filter(calls);
+  if (!filter) return refusal(filter.error().message());
+  plan.seccomp_filter = *std::move(filter);
+  if (policy.limits.memory_bytes_max == 0) policy.limits.memory_bytes_max = default_memory_limit();
+  Sandbox sandbox(std::move(policy));
+  auto warden = WardenClient::start(plan, nullptr);
+  if (!warden) return refusal(warden.error().message());
+  sandbox.warden_ = *std::move(warden);
   return sandbox;
 }
 
-Result<ExitReport> Sandbox::run(const Command& command, const OutputSink& sink,
-                                const std::atomic<bool>* interrupted) const {
+Result<Process> Sandbox::start(const Command& command) const {
   TRY(check_command(policy_, command));
-  ProcessRequest request;
-  request.limits = policy_.limits;
-  request.standard_input = command.standard_input;
-  const std::vector<std::string> launch = launch_argv(command.argv);
+  TRY_ASSIGN(CommandPipes pipes, make_pipes(command));
   if (policy_.profile == Profile::kOff) {
-    request.argv = launch;
+    if (command.pty) {
+      return Error(ErrorCode::kUnsupported, "a terminal of its own needs a sandbox profile");
+    }
+    PlainRequest request;
+    request.argv = launch_argv(command.argv);
     request.working_folder = policy_.workspace + "/" + command.working_folder;
     for (const auto& [name, value] : policy_.environment) {
       request.environment.push_back(name + "=" + value);
     }
-    return run_process(request, sink, interrupted);
+    request.limits = policy_.limits;
+    request.fds = pipes.theirs;
+    TRY_ASSIGN(std::unique_ptr<Tree> tree, start_plain_tree(request));
+    auto state =
+        std::make_unique<Process::State>(std::move(tree), std::move(pipes), policy_.limits);
+    state->input_from = command.input_from;
+    return Process(std::move(state));
   }
-  // bwrap itself gets an empty environment: whatever it had could be read in /proc/1/environ.
-  request.bubblewrap = true;
-  request.argv = plan_bubblewrap(policy_, host_, survey_workspace(policy_), {kStatusFd, kBlockFd},
-                                 command.working_folder);
-  request.argv.insert(request.argv.end(), launch.begin(), launch.end());
   const std::vector<std::string> before = describe_ways(policy_);
-  TRY_ASSIGN(ExitReport report, run_process(request, sink, interrupted));
-  const std::vector<std::string> after = describe_ways(policy_);
-  for (size_t index = 0; index < before.size(); ++index) {
-    if (before[index] == after[index]) continue;
-    report.protected_changes.push_back(policy_.protected_paths[index]);
+  const CommandPlan plan = plan_command(policy_, survey_workspace(policy_), command);
+  TRY_ASSIGN(WardenClient::Started started, warden_->start_command(plan, pipes.theirs));
+  if (started.terminal) pipes.output = std::move(started.terminal);
+  auto state = std::make_unique<Process::State>(make_cell_tree(std::move(started.control)),
+                                                std::move(pipes), policy_.limits);
+  state->is_terminal = command.pty;
+  state->input_from = command.input_from;
+  if (policy_.profile == Profile::kWorkspace) {
+    state->disk_folder = policy_.workspace;
+    state->at_end = [policy = policy_, before](ExitReport& report) {
+      const std::vector<std::string> after = describe_ways(policy);
+      for (size_t index = 0; index < before.size(); ++index) {
+        if (before[index] == after[index]) continue;
+        report.protected_changes.push_back(policy.protected_paths[index]);
+      }
+    };
   }
-  return report;
+  return Process(std::move(state));
+}
+
+Result<ExitReport> Sandbox::run(const Command& command, const OutputSink& sink,
+                                const std::atomic<bool>* interrupted) const {
+  TRY_ASSIGN(Process process, start(command));
+  return process.wait(sink, interrupted);
+}
+
+Result<UniqueFd> Sandbox::listen(uint16_t port) const {
+  if (!warden_) return Error(ErrorCode::kUnsupported, "without a sandbox there is no own network");
+  return warden_->make_socket(/*listening=*/true, port);
+}
+
+Result<UniqueFd> Sandbox::socket() const {
+  if (!warden_) return Error(ErrorCode::kUnsupported, "without a sandbox there is no own network");
+  return warden_->make_socket(/*listening=*/false, 0);
 }
 
 Sandbox Sandbox::with_wall_limit_ms(int64_t wall_ms) const {

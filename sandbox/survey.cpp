@@ -18,10 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Fixed places only: a bwrap found through PATH could be one that a command planted.
-constexpr const char* kBubblewrapPlaces[] = {"/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap",
-                                             "/run/current-system/sw/bin/bwrap"};
-
 constexpr const char* kSystemFolders[] = {"/usr",   "/bin",    "/sbin", "/lib", "/lib32",
                                           "/lib64", "/libx32", "/etc",  "/opt", "/nix/store"};
 
@@ -35,6 +31,8 @@ constexpr const char* kSecretPlaces[] = {
     "/etc/cloud",         "/etc/netplan",         "/etc/NetworkManager",
     "/etc/apt/auth.conf", "/etc/apt/auth.conf.d", "/etc/environment",
     "/etc/pip.conf",      "/etc/npmrc",           "/etc/gitconfig"};
+
+constexpr const char* kFontCache = "/var/cache/fontconfig";
 
 // A bound on the number of mounts; /etc of a usual machine has about ten such entries.
 constexpr size_t kHiddenMax = 200;
@@ -141,9 +139,10 @@ std::string replaceable_home(const std::string& value) {
   return home;
 }
 
-Result<void> check_workspace(const std::string& workspace, const std::string& home) {
+Result<void> check_folder(const std::string& what, const std::string& workspace,
+                          const std::string& home) {
   const auto refuse = [&](const std::string& why) {
-    return Error(ErrorCode::kInvalidArgument, "workspace '" + workspace + "': " + why);
+    return Error(ErrorCode::kInvalidArgument, what + " '" + workspace + "': " + why);
   };
   if (workspace.empty() || workspace[0] != '/') return refuse("not an absolute path");
   if (!is_real_folder(workspace)) return refuse("not an existing folder");
@@ -159,6 +158,14 @@ Result<void> check_workspace(const std::string& workspace, const std::string& ho
     if (workspace == folder) return refuse("is a system folder");
   }
   return {};
+}
+
+std::vector<std::string> system_folders() {
+  std::vector<std::string> found;
+  for (const char* folder : kSystemFolders) {
+    if (is_real_folder(folder)) found.emplace_back(folder);
+  }
+  return found;
 }
 
 std::string read_line(const std::string& path) {
@@ -231,31 +238,20 @@ std::vector<std::pair<std::string, std::string>> toolchain_folders(const std::st
   return found;
 }
 
-std::string find_bubblewrap() {
-  for (const char* place : kBubblewrapPlaces) {
-    if (::access(place, X_OK) == 0) return place;
-  }
-  return "";
-}
-
-std::vector<std::string> system_folders() {
-  std::vector<std::string> found;
-  for (const char* folder : kSystemFolders) {
-    if (is_real_folder(folder)) found.emplace_back(folder);
-  }
-  return found;
-}
-
 Result<HostView> survey_host(const Policy& policy) {
   HostView host;
-  host.bubblewrap = find_bubblewrap();
-  if (host.bubblewrap.empty()) {
-    return Error(ErrorCode::kUnsupported,
-                 "bubblewrap: not installed; install the package bubblewrap (program bwrap)");
-  }
   host.home = replaceable_home(environment_value(policy.environment, "HOME"));
-  TRY(check_workspace(policy.workspace, host.home));
+  if (policy.profile != Profile::kBrowser) {
+    TRY(check_folder("workspace", policy.workspace, host.home));
+  }
+  for (const std::string& folder : policy.writable_folders) {
+    TRY(check_folder("writable folder", folder, host.home));
+  }
   host.system_folders = system_folders();
+  // Without the machine's cache of fonts, a browser looks at every font file when it starts.
+  if (policy.profile == Profile::kBrowser && is_real_folder(kFontCache)) {
+    host.system_folders.emplace_back(kFontCache);
+  }
   for (const char* folder : kSystemFolders) {
     const auto status = stat_link(folder);
     if (!status || !S_ISLNK(status->st_mode)) continue;
@@ -265,7 +261,9 @@ Result<HostView> survey_host(const Policy& policy) {
   for (const char* place : kSecretPlaces) hide(place, host);
   TRY(hide_restricted(host));
   if (!host.home.empty()) host.toolchains = toolchain_folders(host.home);
-  host.git_folders = linked_git_folders(policy.workspace);
+  if (policy.profile != Profile::kBrowser) {
+    host.git_folders = linked_git_folders(policy.workspace);
+  }
   return host;
 }
 

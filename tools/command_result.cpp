@@ -28,6 +28,12 @@ std::string first_line(const sandbox::ExitReport& report, int64_t timeout_s) {
     case sandbox::EndedBy::kOutputLimit:
       return "E_LIMIT stopped after " + std::to_string(report.output_bytes) +
              " bytes of output; print less, or into a file.";
+    case sandbox::EndedBy::kMemoryLimit:
+      return "E_LIMIT stopped: the command used more memory than it may; work on less at once.";
+    case sandbox::EndedBy::kProcessLimit:
+      return "E_LIMIT stopped: the command started more processes than it may.";
+    case sandbox::EndedBy::kDiskLimit:
+      return "E_LIMIT stopped: the command filled the disk beyond its limit.";
     case sandbox::EndedBy::kInterrupt:
       return "E_INTERRUPTED stopped by the user.";
   }

@@ -16,6 +16,8 @@ inline constexpr std::string_view kWriteExample = R"({"path":"a.py","content":"x
 
 inline constexpr std::string_view kApplyPatchExample =
     R"({"patch":"*** Begin Patch\n*** Delete File: a.py\n*** End Patch"})";
+inline constexpr std::string_view kWebCheckExample =
+    R"({"actions":[{"click":"#start"}],"expect":[{"text":"h1","matches":"Ready"}]})";
 inline constexpr std::string_view kTestExample = R"({"command":"make test"})";
 
 ToolEntry bash_tool();
@@ -25,5 +27,6 @@ ToolEntry edit_tool();
 ToolEntry write_tool();
 ToolEntry apply_patch_tool();
 ToolEntry test_tool();
+ToolEntry web_check_tool();
 
 }  // namespace levin::tools

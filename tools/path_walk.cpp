@@ -183,6 +183,23 @@ UniqueFd open_component(int folder, const std::string& name, int flags) {
   return UniqueFd(::openat(folder, name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC));
 }
 
+UniqueFd open_below(int folder, const std::string& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<unsigned long long>(flags | O_NOFOLLOW | O_CLOEXEC);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  const long fd = ::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how);
+  if (fd >= 0) return UniqueFd(static_cast<int>(fd));
+  if (errno != ENOSYS && errno != EPERM) return UniqueFd();
+  const std::deque<std::string> parts = split(path);
+  UniqueFd held;
+  if (std::find(parts.begin(), parts.end(), "..") != parts.end()) return held;
+  for (size_t index = 0; index + 1 < parts.size(); ++index) {
+    held = open_component(held ? held.get() : folder, parts[index], O_PATH | O_DIRECTORY);
+    if (!held) return UniqueFd();
+  }
+  return open_component(held ? held.get() : folder, parts.empty() ? "." : parts.back(), flags);
+}
+
 bool below_root(const Root& root, std::string_view path, std::string_view& rest) {
   rest = path;
   if (path.empty() || path.front() != '/') return true;

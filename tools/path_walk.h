@@ -52,6 +52,9 @@ Result<Place> walk_path(const Root& root, std::string_view path, Purpose purpose
 // which for a single component promises the same, where a kernel or a filter lacks openat2.
 UniqueFd open_component(int folder, const std::string& name, int flags);
 
+// The same for a relative path of several components, none of which may be a link.
+UniqueFd open_below(int folder, const std::string& path, int flags);
+
 // The part of `path` below the root: `path` itself when it is relative, the rest when it begins
 // with one of root.names; false when it is absolute and elsewhere.
 bool below_root(const Root& root, std::string_view path, std::string_view& rest);

@@ -21,7 +21,7 @@ std::string folder_text(const std::string& path, const std::vector<FolderEntry>&
   if (count > kFolderEntriesMax) text += ", first " + std::to_string(kFolderEntriesMax);
   text += ')';
   for (size_t index = 0; index < std::min(count, kFolderEntriesMax); ++index) {
-    text += '\n' + entries[index].name + (entries[index].is_folder ? "/" : "");
+    text += '\n' + shown_name(entries[index].name) + (entries[index].is_folder ? "/" : "");
   }
   return text;
 }

@@ -33,7 +33,7 @@ class Registry {
   std::vector<ToolEntry> entries_;
 };
 
-// bash, read, search, edit, write, apply-patch, test.
+// bash, read, search, edit, write, apply-patch, test, web_check.
 Registry make_registry();
 
 // The E_JSON answer to a call that the reply's end cut off, of whose arguments this much came. Such

@@ -8,6 +8,7 @@
 #include "tools/glob.h"
 #include "tools/regex.h"
 #include "tools/search_text.h"
+#include "tools/text_lines.h"
 
 namespace levin::tools {
 namespace {
@@ -53,7 +54,7 @@ ToolResult search_files(const Query& query, Workspace& workspace) {
     const bool none_left_out = shown == total++;
     if (none_left_out && shown < kHitsShownMax &&
         body.size() + file.path.size() < kSearchBodyBytesMax) {
-      body += '\n' + file.path;
+      body += '\n' + shown_name(file.path);
       ++shown;
     }
     return true;

@@ -57,7 +57,7 @@ HitTable::FileHits hits_of(LineFinder& finder, std::string_view content, const s
   HitTable::FileHits hits;
   finder.find(content, [&](size_t number, std::string_view line) {
     if (hits.count++ >= kHitsShownMax) return;
-    hits.lines.push_back(path + ':' + std::to_string(number) + ": " + shown_line(line));
+    hits.lines.push_back(shown_name(path) + ':' + std::to_string(number) + ": " + shown_line(line));
   });
   return hits;
 }

@@ -96,6 +96,7 @@ ToolResult run_test(const nlohmann::json& value, ToolContext& context) {
   std::string command = arguments.text_or("command", "");
   const int64_t timeout_s = arguments.whole_number_or("timeout_s", 600, 1);
   if (arguments.failed()) return failure(arguments.problem());
+  if (command.empty()) command = context.test_command;
   if (command.empty()) command = find_test_command(context.workspace);
   if (command.empty()) {
     return failure("E_ARGS test: no test command found; give \"command\", or use bash.");

@@ -62,6 +62,46 @@ std::string shown_line(std::string_view line) {
   return text + "...+" + std::to_string(left_out);
 }
 
+std::string shown_name(std::string_view name) {
+  const auto is_control = [](unsigned char byte) { return byte < 0x20 || byte == 0x7F; };
+  // U+0080 to U+009F, which terminals may obey too, begin with 0xC2.
+  const auto is_c1 = [&](size_t index) {
+    return index + 1 < name.size() && name[index] == '\xC2' &&
+           static_cast<unsigned char>(name[index + 1]) < 0xA0;
+  };
+  bool is_plain = utf8_is_valid(name) && !name.starts_with('"');
+  for (size_t index = 0; index < name.size(); ++index) {
+    is_plain &= !is_control(static_cast<unsigned char>(name[index])) && !is_c1(index);
+  }
+  if (is_plain) return std::string(name);
+  std::string text = "\"";
+  while (!name.empty()) {
+    const int size = utf8_character_size(name);
+    const auto byte = static_cast<unsigned char>(name[0]);
+    const bool is_escaped = size <= 0 || is_control(byte) || is_c1(0);
+    const size_t length = size <= 0 ? 1 : static_cast<size_t>(size);
+    if (name[0] == '"' || name[0] == '\\') {
+      text += '\\' + std::string(1, name[0]);
+    } else if (name[0] == '\n') {
+      text += "\\n";
+    } else if (name[0] == '\t') {
+      text += "\\t";
+    } else if (is_escaped) {
+      for (const char one : name.substr(0, length)) {
+        const auto value = static_cast<unsigned char>(one);
+        for (const int shift : {6, 3, 0}) {
+          text += (shift == 6 ? "\\" : "") +
+                  std::string(1, static_cast<char>('0' + (value >> shift & 7)));
+        }
+      }
+    } else {
+      text += name.substr(0, length);
+    }
+    name.remove_prefix(length);
+  }
+  return text + '"';
+}
+
 std::string numbered(const std::vector<std::string_view>& lines, size_t first_number) {
   std::string text;
   for (size_t index = 0; index < lines.size(); ++index) {

@@ -20,6 +20,10 @@ size_t line_number_at(std::string_view text, size_t size);
 // character border with `...+k`, k being the bytes left out.
 std::string shown_line(std::string_view line);
 
+// A file's name for a listing: as it is, or, where it holds a control character, a quote at its
+// start or broken UTF-8, between quotes with C escapes, so that it stays one line and one name.
+std::string shown_name(std::string_view name);
+
 // `{number}<TAB>{text}`, joined by newlines.
 std::string numbered(const std::vector<std::string_view>& lines, size_t first_number);
 

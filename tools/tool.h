@@ -16,6 +16,7 @@
 
 namespace levin::tools {
 
+class WebBrowser;
 class Workspace;
 
 struct FileChange {
@@ -55,6 +56,9 @@ struct ToolContext {
   sandbox::AuditLog* audit = nullptr;  // Commands are recorded there; null: nowhere.
   // Asked before a command runs: the E_DENIED text, or empty when it may. May be empty itself.
   std::function<std::string(const std::string& command)> refusal = nullptr;
+  // Starts the browser when it is first needed; empty: web_check is refused.
+  std::function<Result<WebBrowser*>()> browser = nullptr;
+  std::string test_command = "";  // What `test` runs; empty: it looks for one.
 };
 
 }  // namespace levin::tools

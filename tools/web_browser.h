@@ -17,7 +17,8 @@ class Page;
 // What to install where there is none.
 inline constexpr const char* kBrowserPackage = "chromium";
 
-// Absolute path; kNotFound with the places that were looked at and the package to install.
+// Absolute path: LEVIN_BROWSER of the environment, which must lie below /usr to be seen in the
+// sandbox, else where Debian puts it. kNotFound with the places that were looked at and the package to install.
 Result<std::string> find_browser();
 
 // One thread.

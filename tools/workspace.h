@@ -65,6 +65,9 @@ class Workspace {
   // Remembers that the model knows this content of the file.
   void note_seen(const std::string& real_path, std::string_view content);
 
+  // The model knows nothing any more.
+  void forget_seen() { seen_.clear(); }
+
   // What the model last saw of a file that now holds `content`.
   struct Seen {
     size_t hash = 0;

@@ -110,6 +110,19 @@ CpuIsa best_cpu_isa() {
   return CpuIsa::kBaseline;
 }
 
+Peaks cpu_peaks(CpuIsa isa) {
+#if defined(__x86_64__)
+  if (isa == CpuIsa::kAvx512 && __builtin_cpu_supports("avx512vnni") &&
+      __builtin_cpu_supports("avx512bf16")) {
+    return avx512_peaks();
+  }
+  if ((isa == CpuIsa::kAvx512 || isa == CpuIsa::kAvx2) && cpu_has(CpuIsa::kAvx2)) {
+    return avx2_peaks();
+  }
+#endif
+  return {};
+}
+
 const char* cpu_isa_name(CpuIsa isa) {
   switch (isa) {
     case CpuIsa::kReference:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/ops.h"
+#include "kernels/peaks.h"
 
 namespace levin::kernels {
 
@@ -10,6 +11,9 @@ const Ops& avx2_ops();      // AVX2, FMA, F16C
 const Ops& avx512_ops();    // AVX-512 F, BW, VL, DQ; BF16 where the CPU has it
 
 void attention_avx512bf16(const Parallel& parallel, const AttentionArgs& args);
+
+Peaks avx2_peaks();
+Peaks avx512_peaks();
 
 // The tile entries of a table (quantize_rows, round_rows, tile_matmul).
 void set_baseline_tile_ops(Ops* ops);

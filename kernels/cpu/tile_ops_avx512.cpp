@@ -1,5 +1,6 @@
 // The tile kernels for AVX-512 with VNNI and BF16.
 #include "kernels/cpu/cpu_ops.h"
+#include "kernels/cpu/peaks_impl.h"
 #include "kernels/cpu/tile_matmul_impl.h"
 #include "kernels/cpu/tile_quantize_impl.h"
 
@@ -9,6 +10,14 @@ void set_avx512_tile_ops(Ops* ops) {
   ops->quantize_rows = op_quantize_rows;
   ops->round_rows = op_round_rows;
   ops->tile_matmul = op_tile_matmul;
+}
+
+Peaks avx512_peaks() {
+  Peaks peaks;
+  peaks.float_fma = peak_fma;
+  peaks.bf16_dot = peak_bf16;
+  peaks.int8_dot = peak_int8;
+  return peaks;
 }
 
 }  // namespace levin::kernels

@@ -56,10 +56,12 @@ TEST(Event, RunEndsWithItsTotals) {
   usage.wall_ms = 1234;
   usage.prefill_tokens_per_second = std::numeric_limits<double>::infinity();
   usage.tokens_per_second = 12.3456;
+  usage.drafted = 8;
+  usage.accepted = 6;
   const std::string figures =
       R"("usage":{"reused":10,"prefilled":5,"generated":7,"steps":2,"tool_calls":3,)"
       R"("files_changed":1,"wall_ms":1234,"prefill_tokens_per_second":0.0,)"
-      R"("tokens_per_second":12.35}})";
+      R"("tokens_per_second":12.35,"drafted":8,"accepted":6}})";
   EXPECT_EQ(text(RunCompleted{usage}), R"({"type":"run.completed",)" + figures);
   EXPECT_EQ(text(RunFailed{"script_end", "", usage}),
             R"({"type":"run.failed","reason":"script_end",)" + figures);

@@ -191,7 +191,7 @@ TEST_F(PlumbingTest, ModelInfoDescribesTheEmbeddedModel) {
 TEST_F(PlumbingTest, DoctorSaysWhatTheMachineOffers) {
   const auto run = levin({"doctor"});
   EXPECT_TRUE(run.exit_code == 0 || run.exit_code == 1) << run.err;
-  for (const char* part : {"engine", "device", "embedded model", "sandbox", "bubblewrap"}) {
+  for (const char* part : {"engine", "device", "embedded model", "sandbox", "warden", "seccomp"}) {
     EXPECT_TRUE(has(run.out, part)) << part << " in:\n" << run.out;
   }
   EXPECT_FALSE(has(run.out, "missing embedded model")) << run.out;

@@ -159,7 +159,10 @@ uint32_t ggml_type(const std::string& dtype) {
 }
 
 PlainModel golden_model(const std::string& name) {
-  const std::string folder = std::string(LEVIN_SOURCE_DIR) + "/tests/golden/minimax_m1/" + name;
+  return folder_model(std::string(LEVIN_SOURCE_DIR) + "/tests/golden/minimax_m1/" + name);
+}
+
+PlainModel folder_model(const std::string& folder) {
   PlainModel model;
   std::ifstream config(folder + "/config.json");
   model.config = json::parse(config);
@@ -212,6 +215,10 @@ PlainModel wide_model(uint64_t seed) {
   model.tensors.clear();
   json& config = model.config;
   config["attn_type_list"] = {0, 1};
+  // M1's weight of the residual: rounded activations then change no choice of experts.
+  for (const char* block : {"linear_attention", "full_attention", "mlp"}) {
+    config[fmt::format("layernorm_{}_alpha", block)] = 3.5565588200778455;
+  }
   for (const auto& [key, value] : std::map<std::string, int>{{"num_hidden_layers", 2},
                                                              {"hidden_size", 256},
                                                              {"intermediate_size", 256},
@@ -298,6 +305,35 @@ void add_keys(const json& config, GgufContent* content) {
 }
 
 }  // namespace
+
+void add_tokenizer(const json& tokenizer, const std::string& pre, size_t vocab_size,
+                   GgufContent* content) {
+  std::vector<std::string> tokens(vocab_size);
+  std::vector<int32_t> types(vocab_size, 5);
+  const auto put = [&](size_t id, const std::string& text, int32_t type) {
+    CHECK(id < vocab_size, id, vocab_size);
+    tokens[id] = text;
+    types[id] = type;
+  };
+  for (const auto& [text, id] : tokenizer.at("model").at("vocab").items()) put(id, text, 1);
+  for (const json& one : tokenizer.at("added_tokens")) {
+    put(one.at("id"), one.at("content"), one.at("special").get<bool>() ? 3 : 4);
+  }
+  for (size_t id = 0; id < vocab_size; ++id) {
+    if (types[id] == 5) tokens[id] = fmt::format("[PAD{}]", id);
+  }
+  std::vector<std::string> merges;
+  for (const json& merge : tokenizer.at("model").at("merges")) {
+    merges.push_back(merge.is_string()
+                         ? merge.get<std::string>()
+                         : merge[0].get<std::string>() + " " + merge[1].get<std::string>());
+  }
+  content->set("tokenizer.ggml.model", gguf_text("gpt2"));
+  content->set("tokenizer.ggml.pre", gguf_text(pre));
+  content->set("tokenizer.ggml.tokens", gguf_texts(tokens));
+  content->set("tokenizer.ggml.token_type", gguf_i32s(types));
+  content->set("tokenizer.ggml.merges", gguf_texts(merges));
+}
 
 GgufContent gguf_of(const PlainModel& model, const std::string& dtype) {
   return gguf_of(model, [&](const std::string&) { return dtype; });

@@ -56,6 +56,11 @@ struct PlainModel {
   std::map<std::string, std::pair<std::vector<int64_t>, std::vector<float>>> tensors;
 };
 PlainModel golden_model(const std::string& name);  // Of tests/golden/minimax_m1.
+PlainModel folder_model(const std::string& folder);
+// Adds the keys of a tokenizer.json as a converter writes them; `pre` is tokenizer.ggml.pre. Ids
+// that name nothing are padded up to `vocab_size`.
+void add_tokenizer(const nlohmann::json& tokenizer, const std::string& pre, size_t vocab_size,
+                   GgufContent* content);
 // Seeded weights; 256 wide, so that every tensor fits the blocks of 256. Two layers, 320 tokens.
 PlainModel wide_model(uint64_t seed);
 

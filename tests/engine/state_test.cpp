@@ -207,6 +207,96 @@ TEST_F(StateTest, SyncKeepsTheCommonBeginning) {
   expect_same(one, "sync");
 }
 
+TEST_F(StateTest, ACopySharesEverythingUntilOneSideWrites) {
+  Session one = session();
+  ASSERT_TRUE(one.append(tokens(62)));
+  ASSERT_TRUE(one.logits());
+  const State copy = one.state().clone();
+  size_t layer = 0;
+  while (copy.linear[layer].size() == 0) ++layer;
+  const auto shares_linear = [&] {
+    return copy.linear[layer].data() == one.state().linear[layer].data();
+  };
+  const auto shares_journal = [&] {
+    return copy.journal[layer].data() == one.state().journal[layer].data();
+  };
+  EXPECT_TRUE(shares_linear());
+  EXPECT_TRUE(shares_journal());
+  ASSERT_TRUE(one.append(tokens(1)));
+  ASSERT_TRUE(one.logits());
+  EXPECT_TRUE(shares_linear()) << "the block is not full";
+  EXPECT_FALSE(shares_journal());
+  ASSERT_TRUE(one.append(tokens(1)));
+  ASSERT_TRUE(one.logits());
+  EXPECT_FALSE(shares_linear());
+  expect_same(one, "the side that wrote");
+}
+
+TEST_F(StateTest, SwitchingConversationsAndBackComputesNothing) {
+  Session one = session();
+  const std::vector<TokenId> root = tokens(100);
+  std::vector<std::vector<TokenId>> talks(3, root);
+  for (size_t i = 0; i < talks.size(); ++i) {
+    const std::vector<TokenId> rest = tokens(150 + 70 * i);
+    talks[i].insert(talks[i].end(), rest.begin(), rest.end());
+  }
+  ASSERT_TRUE(one.append(root));
+  ASSERT_TRUE(one.keep_anchor(/*pinned=*/true));
+  for (const std::vector<TokenId>& talk : talks) {
+    const auto kept = one.sync(talk);
+    ASSERT_TRUE(kept);
+    EXPECT_EQ(*kept, 100) << "the root is shared";
+    ASSERT_TRUE(one.logits());
+  }
+  int64_t rows = 0;
+  one.set_trace([&](std::string_view name, int64_t, const float*, int64_t n, int64_t) {
+    if (name == "embed") rows += n;
+  });
+  for (int round = 0; round < 3; ++round) {
+    for (std::vector<TokenId>& talk : talks) {
+      const auto before = static_cast<int64_t>(talk.size());
+      const std::vector<TokenId> turn = tokens(20);
+      talk.insert(talk.end(), turn.begin(), turn.end());
+      rows = 0;
+      const auto kept = one.sync(talk);
+      ASSERT_TRUE(kept);
+      EXPECT_EQ(*kept, before);
+      expect_same(one, "back");
+      EXPECT_EQ(rows, 20) << "only the new turn is computed";
+    }
+  }
+}
+
+TEST_F(StateTest, ParkedStatesStayWithinTheirBudget) {
+  Session one = session();
+  ASSERT_TRUE(one.append(tokens(80)));
+  ASSERT_TRUE(one.logits());
+  const auto parked = [&](TokenId first) {
+    ParkedStates::Parked out;
+    out.log = one.token_log();
+    out.log[0] = first;
+    out.state = one.state().clone();
+    return out;
+  };
+  ParkedStates states(3 * parked(0).bytes());
+  for (TokenId first = 0; first < 6; ++first) states.add(parked(first));
+  EXPECT_EQ(states.count(), 3u);
+  EXPECT_LE(states.bytes(), 3 * parked(0).bytes());
+  EXPECT_FALSE(states.take(parked(2).log, 0)) << "the oldest went first";
+  std::vector<TokenId> longer = parked(4).log;
+  longer.push_back(1);
+  EXPECT_FALSE(states.take(longer, 80));
+  const auto taken = states.take(longer, 79);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->reach(longer), 80);
+  EXPECT_EQ(taken->reach(std::span(longer).first(70)), 70) << "within its block";
+  EXPECT_EQ(taken->reach(std::span(longer).first(60)), 0);
+  EXPECT_EQ(states.count(), 2u);
+  ParkedStates none(0);
+  none.add(parked(0));
+  EXPECT_EQ(none.count(), 0u);
+}
+
 TEST_F(StateTest, AnchorsStayWithinTheirBudgetAndPinnedOnesStay) {
   Session one = session();
   ASSERT_TRUE(one.append(tokens(20)));
@@ -215,11 +305,10 @@ TEST_F(StateTest, AnchorsStayWithinTheirBudgetAndPinnedOnesStay) {
       one.state().linear_bytes() + static_cast<size_t>(model_->config.vocab_size) * 4;
   Anchors anchors(3 * each);
   for (int64_t position = 1; position <= 10; ++position) {
-    auto copy = one.state().clone(*device_);
-    ASSERT_TRUE(copy);
-    copy->num_tokens = position * 1000;
+    State copy = one.state().clone();
+    copy.num_tokens = position * 1000;
     std::vector<float> logits(static_cast<size_t>(model_->config.vocab_size));
-    anchors.add(std::move(*copy), std::move(logits), position == 1);
+    anchors.add(std::move(copy), std::move(logits), position == 1);
     EXPECT_LE(anchors.bytes(), 3 * each);
   }
   EXPECT_EQ(anchors.count(), 3u);

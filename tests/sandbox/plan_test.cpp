@@ -12,7 +12,6 @@ using Words = std::vector<std::string>;
 
 HostView example_host() {
   HostView host;
-  host.bubblewrap = "/usr/bin/bwrap";
   host.system_folders = {"/usr", "/etc"};
   host.root_links = {{"/bin", "usr/bin"}};
   host.hidden_files = {"/etc/shadow"};
@@ -34,70 +33,94 @@ WorkspaceView example_workspace() {
   return {{"/home/u/project/.git"}, {"/home/u/project/.git/hooks"}};
 }
 
-Words plan(Profile profile) {
-  return plan_bubblewrap(example_policy(profile), example_host(), example_workspace(), {3, 4}, "");
+CellPlan plan(Profile profile) {
+  return plan_cell(example_policy(profile), example_host());
 }
 
-// The position of `part` as consecutive words; fails the test when it is not there.
-std::ptrdiff_t place(const Words& words, const Words& part) {
-  const auto found = std::search(words.begin(), words.end(), part.begin(), part.end());
-  EXPECT_NE(found, words.end()) << testing::PrintToString(part);
-  return found - words.begin();
-}
+using Kind = MountOp::Kind;
 
-bool contains(const Words& words, const Words& part) {
-  return std::search(words.begin(), words.end(), part.begin(), part.end()) != words.end();
-}
-
-TEST(Plan, AsksForEveryNamespaceAndDropsEveryCapability) {
-  const Words words = plan(Profile::kReadOnly);
-  for (const char* word :
-       {"--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net", "--unshare-ipc",
-        "--unshare-uts", "--die-with-parent", "--new-session", "--clearenv"}) {
-    EXPECT_TRUE(contains(words, {word})) << word;
-  }
-  EXPECT_TRUE(contains(words, {"--cap-drop", "ALL"}));
-  EXPECT_FALSE(contains(words, {"--share-net"}));
-  EXPECT_EQ(words.front(), "/usr/bin/bwrap");
-  EXPECT_EQ(words.back(), "--");
+// The position of the operation of this kind at `target`; fails the test when there is none.
+std::ptrdiff_t place(const CellPlan& plan, Kind kind, const std::string& target) {
+  const auto found = std::ranges::find_if(
+      plan.mounts, [&](const MountOp& op) { return op.kind == kind && op.target == target; });
+  EXPECT_NE(found, plan.mounts.end()) << target;
+  return found - plan.mounts.begin();
 }
 
 TEST(Plan, CoversComeAfterWhatTheyCover) {
-  const Words words = plan(Profile::kWorkspace);
-  const std::string project = "/home/u/project";
-  const auto etc = place(words, {"--ro-bind", "/etc", "/etc"});
-  EXPECT_LT(etc, place(words, {"--ro-bind", "/dev/null", "/etc/shadow"}));
-  EXPECT_LT(etc, place(words, {"--tmpfs", "/etc/ssh"}));
-  const auto home = place(words, {"--tmpfs", "/home/u"});
-  EXPECT_LT(place(words, {"--tmpfs", "/tmp"}), home);
-  EXPECT_LT(home, place(words, {"--ro-bind", "/data/pyenv", "/home/u/.pyenv"}));
-  const auto workspace = place(words, {"--bind", project, project});
+  const CellPlan cell = plan(Profile::kWorkspace);
+  const auto etc = place(cell, Kind::kBind, "/etc");
+  EXPECT_LT(etc, place(cell, Kind::kHideFile, "/etc/shadow"));
+  EXPECT_LT(etc, place(cell, Kind::kHideFolder, "/etc/ssh"));
+  const auto home = place(cell, Kind::kTmpfs, "/home/u");
+  EXPECT_LT(place(cell, Kind::kTmpfs, "/tmp"), home);
+  EXPECT_LT(home, place(cell, Kind::kBind, "/home/u/.pyenv"));
+  const auto workspace = place(cell, Kind::kBind, "/home/u/project");
   EXPECT_LT(home, workspace);
-  const auto pin = place(words, {"--bind", project + "/.git", project + "/.git"});
-  const auto guard = place(words, {"--ro-bind", project + "/.git/hooks", project + "/.git/hooks"});
-  EXPECT_LT(workspace, pin);
-  EXPECT_LT(pin, guard);
-  EXPECT_LT(guard, place(words, {"--remount-ro", "/home/u"}));
-  EXPECT_LT(guard, place(words, {"--remount-ro", "/"}));
+  EXPECT_LT(workspace, place(cell, Kind::kSeal, "/home/u"));
+  EXPECT_EQ(cell.mounts.back().kind, Kind::kSeal);
+  EXPECT_EQ(cell.mounts.back().target, "/");
 }
 
-TEST(Plan, ReadOnlyProfileBindsNothingWritable) {
-  const Words words = plan(Profile::kReadOnly);
-  EXPECT_TRUE(contains(words, {"--ro-bind", "/home/u/project", "/home/u/project"}));
-  EXPECT_FALSE(contains(words, {"--bind"}));
-  EXPECT_FALSE(contains(words, {"--dev-bind"}));
+std::vector<std::string> writable_binds(const CellPlan& cell) {
+  std::vector<std::string> found;
+  for (const MountOp& op : cell.mounts) {
+    if (op.kind == Kind::kBind && !op.read_only) found.push_back(op.target);
+  }
+  return found;
 }
 
-TEST(Plan, SetsExactlyTheEnvironmentOfThePolicy) {
-  const Words words = plan(Profile::kReadOnly);
-  EXPECT_LT(place(words, {"--clearenv"}), place(words, {"--setenv", "PATH", "/usr/bin"}));
-  EXPECT_EQ(std::ranges::count(words, "--setenv"), 2);
+TEST(Plan, OnlyTheWorkspaceAndNamedFoldersAreWritable) {
+  EXPECT_TRUE(writable_binds(plan(Profile::kReadOnly)).empty());
+  EXPECT_EQ(writable_binds(plan(Profile::kWorkspace)), Words{"/home/u/project"});
+  Policy more = example_policy(Profile::kReadOnly);
+  more.writable_folders = {"/data/out"};
+  const CellPlan cell = plan_cell(more, example_host());
+  EXPECT_EQ(writable_binds(cell), Words{"/data/out"});
+  EXPECT_NE(std::ranges::find(cell.write_below, "/data/out"), cell.write_below.end());
+  EXPECT_EQ(std::ranges::find(cell.write_below, "/home/u/project"), cell.write_below.end());
 }
 
-TEST(Plan, WorkingFolderLiesBelowTheWorkspace) {
-  const auto words =
-      plan_bubblewrap(example_policy(Profile::kReadOnly), example_host(), {}, {}, "a");
-  EXPECT_TRUE(contains(words, {"--chdir", "/home/u/project/a"}));
+TEST(Plan, ABrowserSeesNoWorkspace) {
+  const CellPlan cell = plan(Profile::kBrowser);
+  for (const MountOp& op : cell.mounts) EXPECT_NE(op.source, "/home/u/project");
+  EXPECT_EQ(cell.workspace, "");
+}
+
+TEST(Plan, PlansSurviveTheWire) {
+  CellPlan cell = plan(Profile::kWorkspace);
+  cell.seccomp_filter = std::string("a\0b", 3);
+  const auto again = decode_cell_plan(encode(cell));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->mounts, cell.mounts);
+  EXPECT_EQ(again->write_below, cell.write_below);
+  EXPECT_EQ(again->seccomp_filter, cell.seccomp_filter);
+  const std::string bytes = encode(cell);
+  for (size_t size = 0; size < bytes.size(); size += 7) {
+    EXPECT_FALSE(decode_cell_plan(bytes.substr(0, size))) << size;
+  }
+  const CommandPlan command = plan_command(example_policy(Profile::kWorkspace), example_workspace(),
+                                           {.argv = {"make", "all"}});
+  const auto command_again = decode_command_plan(encode(command));
+  ASSERT_TRUE(command_again);
+  EXPECT_EQ(command_again->argv, command.argv);
+  EXPECT_EQ(command_again->guards, Words{".git/hooks"});
+  EXPECT_EQ(command_again->pins, Words{".git"});
+}
+
+TEST(Plan, ACommandGetsExactlyThePolicysEnvironmentAndItsFolder) {
+  const Policy policy = example_policy(Profile::kReadOnly);
+  const CommandPlan command =
+      plan_command(policy, example_workspace(), {.argv = {"make"}, .working_folder = "a"});
+  EXPECT_EQ(command.environment, (Words{"PATH=/usr/bin", "HOME=/home/u"}));
+  EXPECT_EQ(command.working_folder, "/home/u/project/a");
+  EXPECT_EQ(command.programs, Words{"/usr/bin/make"});
+  EXPECT_TRUE(command.guards.empty()) << "read-only needs none";
+}
+
+TEST(Plan, RelativeAndEmptyEntriesOfThePathAreNeverSearched) {
+  EXPECT_EQ(program_candidates("x", "/a::.:b:/c"), (Words{"/a/x", "/c/x"}));
+  EXPECT_EQ(program_candidates("./x", "/a"), Words{"./x"});
 }
 
 TEST(Plan, IsInsideComparesWholeNames) {
@@ -119,7 +142,6 @@ class SurveyTest : public SandboxTest {
 };
 
 TEST_F(SurveyTest, RefusesWorkspacesThatWouldOpenTooMuch) {
-  if (find_bubblewrap().empty()) GTEST_SKIP() << "bubblewrap is not installed";
   fs::create_directory_symlink(workspace_, root_ / "link");
   for (const fs::path& folder :
        {home_, root_, fs::path("/"), fs::path("/usr"), fs::path("/etc/ssl"), fs::path("/tmp"),
@@ -150,7 +172,6 @@ TEST_F(SurveyTest, NeverHandsOutAPathWithALink) {
 }
 
 TEST_F(SurveyTest, AGitFileOpensOnlyARepositoryThatPointsBack) {
-  if (find_bubblewrap().empty()) GTEST_SKIP() << "bubblewrap is not installed";
   const fs::path common = root_ / "main/.git";
   write_text(common / "HEAD", "ref: refs/heads/main\n");
   fs::create_directories(common / "objects");

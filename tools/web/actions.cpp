@@ -58,7 +58,7 @@ Result<std::string> do_reload(CheckContext& context, const Json& step) {
   return std::string();
 }
 
-constexpr std::array<VerbEntry, 7> kActions = {{
+constexpr std::array<VerbEntry, 11> kActions = {{
     {"click", "", do_click},
     {"type", "into clear", do_type},
     {"key", "times", do_key},
@@ -66,6 +66,10 @@ constexpr std::array<VerbEntry, 7> kActions = {{
     {"resize", "", do_resize},
     {"js", "", do_js},
     {"reload", "", do_reload},
+    {"submit", "into", do_submit},
+    {"send", "", do_send},
+    {"complete", "", do_complete},
+    {"remove", "", do_remove},
 }};
 
 bool has_word(std::string_view words, std::string_view word) {

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <optional>
 
 #include "tools/web/browser_process.h"
@@ -38,6 +39,11 @@ struct WebBrowser::Parts {
 
 Result<std::string> find_browser() {
   std::string places;
+  if (const char* chosen = std::getenv("LEVIN_BROWSER"); chosen != nullptr && *chosen != '\0') {
+    if (::access(chosen, X_OK) == 0) return std::string(chosen);
+    return Error(ErrorCode::kNotFound, "no browser at " + std::string(chosen) +
+                                           " (LEVIN_BROWSER); install the package " + kBrowserPackage);
+  }
   for (const char* program : kPrograms) {
     if (::access(program, X_OK) == 0) return std::string(program);
     places += (places.empty() ? "" : ", ") + std::string(program);

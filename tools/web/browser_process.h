@@ -3,26 +3,22 @@
 // (tools/web/page.h). The one place that knows how the browser is started.
 #pragma once
 
-#include <sys/types.h>
-
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "sandbox/sandbox.h"
 
 namespace levin::tools::web {
 
 class BrowserProcess {
  public:
-  // `program` is Chromium's absolute path. Errors: kUnsupported when it can't be confined here, kIo.
+  // `program` is Chromium's absolute path. Errors: kUnsupported when it can't be confined here,
+  // kIo.
   static Result<BrowserProcess> start(const std::string& program);
-  // Kills what is left.
-  ~BrowserProcess();
-  BrowserProcess(BrowserProcess&& other) noexcept
-      : commands(std::move(other.commands)),
-        answers(std::move(other.answers)),
-        log_(std::move(other.log_)),
-        pid_(std::exchange(other.pid_, -1)) {}
+  // Destroying it kills what is left.
+  BrowserProcess(BrowserProcess&&) noexcept = default;
   BrowserProcess& operator=(BrowserProcess&&) = delete;
 
   UniqueFd commands;  // JSON messages, each ended by a NUL, go in here ...
@@ -35,7 +31,8 @@ class BrowserProcess {
   BrowserProcess() = default;
 
   UniqueFd log_;
-  pid_t pid_ = -1;
+  std::optional<sandbox::Sandbox> cell_;
+  std::optional<sandbox::Process> running_;  // Ends before its cell does.
 };
 
 }  // namespace levin::tools::web

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using web::Json;
 
-constexpr int kFilmstripHeight = 160;
+constexpr int kFilmstripHeight = 300;
 
 // Where the page is: a folder served by us, or somebody's server.
 struct Place {

@@ -169,7 +169,7 @@ Result<std::string> expect_named(CheckContext& context, const Json&) {
   return "a control has no accessible name: " + unnamed[0].get<std::string>();
 }
 
-constexpr std::array<VerbEntry, 11> kExpectations = {{
+constexpr std::array<VerbEntry, 14> kExpectations = {{
     {"text", "matches not", expect_text},
     {"count", "is min max", expect_count},
     {"js", "is in", expect_js},
@@ -181,6 +181,9 @@ constexpr std::array<VerbEntry, 11> kExpectations = {{
     {"canvas", "target within_ms", expect_canvas},
     {"fits", "", expect_fits},
     {"named", "", expect_named},
+    {"complains", "", expect_complains},
+    {"typing", "seeds seconds idle_ms within_percent", expect_typing},
+    {"maze", "other_seed frames_min gap_max_ms task_max_ms seeds fewer_min after_ms", expect_maze},
 }};
 
 bool has_word(std::string_view words, std::string_view word) {

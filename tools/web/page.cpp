@@ -6,11 +6,15 @@ namespace levin::tools::web {
 
 extern const char kClockJs[];
 extern const char kProbeJs[];
+extern const char kProbeFormJs[];
+extern const char kProbeMazeJs[];
+extern const char kProbeTypingJs[];
 
 namespace {
 
-constexpr auto kLoadMax = std::chrono::seconds(8);
-constexpr auto kScriptMax = std::chrono::seconds(6);
+// Long, so that a machine with other work does not make an honest page look hung.
+constexpr auto kLoadMax = std::chrono::seconds(15);
+constexpr auto kScriptMax = std::chrono::seconds(12);
 constexpr int64_t kEpochMs = 1'767'225'600'000;  // 2026-01-01T00:00:00Z: where stepped time begins.
 constexpr const char* kFloodMark = "levin: further console output is dropped";
 
@@ -138,8 +142,10 @@ Result<void> Page::enter_world() {
                                    {{"frameId", main_frame_}, {"worldName", "levin"}}, kScriptMax);
   if (!world) return broken(std::move(world).error(), "looking at the page");
   world_ = world->value("executionContextId", 0);
-  const Result<Json> installed = evaluate(kProbeJs, world_, kScriptMax);
-  if (!installed) return installed.error();
+  for (const char* script : {kProbeJs, kProbeFormJs, kProbeMazeJs, kProbeTypingJs}) {
+    const Result<Json> installed = evaluate(script, world_, kScriptMax);
+    if (!installed) return installed.error();
+  }
   return {};
 }
 

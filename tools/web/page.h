@@ -51,6 +51,7 @@ class Page {
 
   // Real events. The text is empty, or says why the target could not be used.
   Result<std::string> click(const Json& target);
+  Result<std::string> hover(const Json& target);
   Result<void> key(const std::string& name);          // "a", "Enter", "ArrowLeft", "Control+a"
   Result<void> type(const std::string& text);  // One key event after the other, no time between.
 
@@ -70,6 +71,7 @@ class Page {
   Result<void> prepare();
   Result<Json> evaluate(const std::string& expression, int context, std::chrono::milliseconds limit);
   Result<void> enter_world();
+  Result<std::string> mouse(const Json& target, const std::vector<std::string>& events);
   // Marks the page as broken and notes why.
   Error broken(Error error, const std::string& doing);
   void answer_request(const Json& params);

@@ -6,6 +6,9 @@
 namespace levin::tools::web {
 namespace {
 
+// A handler that takes longer hangs.
+constexpr auto kInputMax = std::chrono::seconds(12);
+
 struct NamedKey {
   std::string_view name;
   int code;
@@ -97,12 +100,18 @@ Json key_event(const std::string& name, int modifiers) {
 }  // namespace
 
 Result<std::string> Page::click(const Json& target) {
+  return mouse(target, {"mouseMoved", "mousePressed", "mouseReleased"});
+}
+
+Result<std::string> Page::hover(const Json& target) { return mouse(target, {"mouseMoved"}); }
+
+Result<std::string> Page::mouse(const Json& target, const std::vector<std::string>& events) {
   TRY_ASSIGN(const Json place, ask("probe.place(" + target.dump() + ")"));
   if (place.contains("problem")) return place.value("problem", "");
   Json event = {{"x", place["x"]}, {"y", place["y"]}, {"button", "left"}, {"clickCount", 1}};
-  for (const char* type : {"mouseMoved", "mousePressed", "mouseReleased"}) {
+  for (const std::string& type : events) {
     event["type"] = type;
-    const Result<Json> sent = tools_.call(session_, "Input.dispatchMouseEvent", event);
+    const Result<Json> sent = tools_.call(session_, "Input.dispatchMouseEvent", event, kInputMax);
     if (!sent) return broken(sent.error(), "clicking " + place.value("what", ""));
   }
   TRY(advance(0));
@@ -118,13 +127,13 @@ Result<void> Page::key(const std::string& name) {
     last = last.substr(plus + 1);
   }
   Json event = key_event(last, modifiers);
-  const Result<Json> down = tools_.call(session_, "Input.dispatchKeyEvent", event);
+  const Result<Json> down = tools_.call(session_, "Input.dispatchKeyEvent", event, kInputMax);
   if (!down) return broken(down.error(), "pressing " + name);
   event["type"] = "keyUp";
   event.erase("text");
   event.erase("commands");
-  const Result<Json> up = tools_.call(session_, "Input.dispatchKeyEvent", event);
-  if (!up) return broken(up.error(), "pressing " + name);
+  // Input keeps its order, so nobody has to wait for this one.
+  tools_.post(session_, "Input.dispatchKeyEvent", event);
   return {};
 }
 

@@ -26,7 +26,7 @@
   const squeeze = text => (text || '').replace(/\s+/g, ' ').trim();
 
   function visible(element) {
-    if (!element.isConnected || element.closest('[hidden],[aria-hidden=true],template,script,style')) {
+    if (!element.isConnected || element.closest('[hidden],template,script,style')) {
       return false;
     }
     const style = getComputedStyle(element);
@@ -118,7 +118,9 @@
   // What a person would see: text, values, states; to tell whether something changed.
   function snapshot(target) {
     const root = target ? first(target) : document.body;
-    if (!root) return null;
+    return root ? snapshotOf(root) : null;
+  }
+  function snapshotOf(root) {
     const parts = [squeeze(root.innerText)];
     for (const each of root.querySelectorAll('*')) {
       if (each.matches('input,textarea,select')) parts.push(each.value, String(each.checked));
@@ -231,7 +233,7 @@
   }
   function unnamed() {
     return CONTROLS.flatMap(role => Array.from(document.querySelectorAll(ROLES[role]))
-      .filter(each => visible(each) && !name(each))
+      .filter(each => visible(each) && !each.closest('[aria-hidden=true]') && !name(each))
       .map(each => each.outerHTML.slice(0, 80)));
   }
   // 32 x 16 characters: how far each part is from the commonest colour.
@@ -265,6 +267,6 @@
              colours: new Set(data).size, hash: canvasHash(element), rows };
   }
   globalThis.probe = { ROLES, find, first, visible, name, describe, place, box, text, count,
-                       snapshot, image, imageOf, filmstrip, outline, unnamed, thumbnail, squeeze,
+                       snapshot, snapshotOf, image, imageOf, runs, filmstrip, outline, unnamed, thumbnail, squeeze,
                        pixels, hash };
 })();

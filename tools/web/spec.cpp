@@ -115,9 +115,10 @@ class SpecReader {
       return wrong("\"" + verb + "\" must be " + wanted + ", found " + value.dump().substr(0, 80));
     };
     static const std::set<std::string> kTargets = {"click", "text", "count"};
-    static const std::set<std::string> kTexts = {"type", "key", "js", "canvas", "typing", "maze"};
+    static const std::set<std::string> kTexts = {"type", "key",  "js",       "canvas", "typing",
+                                                 "maze", "send", "submit", "complete", "remove"};
     static const std::set<std::string> kFlags = {"no_console_errors", "no_failed_requests",
-                                                 "no_surprises", "fits", "named"};
+                                                 "no_surprises", "fits", "named", "complains"};
     if (kTargets.contains(verb) && !is_target(value)) return refuse("a target");
     if (kTexts.contains(verb) && !value.is_string()) return refuse("a text");
     if (kFlags.contains(verb) && value != json(true)) return refuse("true");

@@ -41,6 +41,11 @@ std::string expectation_names();
 std::string target_words(const Json& target);
 
 // Of larger areas, in files of their own.
+Result<std::string> do_submit(CheckContext& context, const Json& step);
+Result<std::string> do_send(CheckContext& context, const Json& step);
+Result<std::string> do_complete(CheckContext& context, const Json& step);
+Result<std::string> do_remove(CheckContext& context, const Json& step);
+Result<std::string> expect_complains(CheckContext& context, const Json& step);
 Result<std::string> expect_typing(CheckContext& context, const Json& step);
 Result<std::string> expect_maze(CheckContext& context, const Json& step);
 

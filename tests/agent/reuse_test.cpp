@@ -1,0 +1,210 @@
+// Nothing is computed twice: replies come from a script, but a real session reads every token of
+// the run, and counts how many rows it computed. Malformed calls, denied calls, a changed mode and
+// a resumed session cost their new tokens only.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "agent/agent.h"
+#include "agent/session_start.h"
+#include "base/file_io.h"
+#include "engine/engine.h"
+#include "tools/registry.h"
+#include "tools/workspace.h"
+
+namespace levin::agent {
+namespace {
+
+using engine::TokenId;
+
+// A session of the embedded model whose replies are given.
+class ScriptedSession final : public ModelClient {
+ public:
+  ScriptedSession(engine::Engine& engine, std::vector<std::string> replies)
+      : engine_(engine), session_(*engine.open_session({})), replies_(std::move(replies)) {
+    session_.set_trace([this](std::string_view name, int64_t, const float*, int64_t n, int64_t) {
+      if (name == "embed") rows_computed += n;
+    });
+  }
+
+  const engine::Tokenizer& tokenizer() const override { return engine_.tokenizer(); }
+  const std::vector<TokenId>& token_log() const override { return session_.token_log(); }
+  Result<void> append(std::span<const TokenId> tokens) override { return session_.append(tokens); }
+  Result<TokenId> sample(const engine::SampleOptions&) override {
+    if (reply_.empty()) {
+      if (replies_.empty()) return Error(ErrorCode::kIo, "no reply is left");
+      reply_ = tokenizer().encode(replies_.front(), engine::SpecialTokens::kAsText);
+      reply_.push_back(*tokenizer().special_token("<end_of_sentence>"));
+      replies_.erase(replies_.begin());
+    }
+    TRY(session_.logits());
+    const TokenId id = reply_.front();
+    reply_.erase(reply_.begin());
+    TRY(session_.append(std::span<const TokenId>(&id, 1)));
+    return id;
+  }
+  int64_t num_computed() const override { return session_.num_computed(); }
+  Result<void> mark() override { return session_.keep_anchor(); }
+  Result<void> rewind(int64_t length) override { return session_.rewind(length); }
+  Result<void> sync(std::span<const TokenId> log) override {
+    TRY(session_.sync(log));
+    return {};
+  }
+  Result<void> save_state(const std::string& path) override { return session_.save(path); }
+  Result<void> load_state(const std::string& path) override { return session_.load(path); }
+  std::string description() const override { return "a session with given replies"; }
+
+  int64_t rows_computed = 0;
+
+ private:
+  engine::Engine& engine_;
+  engine::Session session_;
+  std::vector<std::string> replies_;
+  std::vector<TokenId> reply_;  // What is left of the one in progress.
+};
+
+struct Quiet final : EventSink {
+  void on_event(const Event& event) override {
+    if (const auto* state = std::get_if<StepState>(&event)) states.push_back(*state);
+    if (std::holds_alternative<StateRefused>(event)) ++refused;
+  }
+  std::vector<StepState> states;
+  int refused = 0;
+};
+
+class ReuseTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "levin-reuse-XXXXXX").string();
+    base_ = ::mkdtemp(pattern.data());
+    std::filesystem::create_directory(base_ + "/work");
+    ASSERT_TRUE(write_file_atomic(base_ + "/work/a.txt", "one\n"));
+    engine::EngineOptions options;
+    options.model_folder = std::string(LEVIN_SOURCE_DIR) + "/engine/models/levin-tiny";
+    options.cpu.num_threads = 2;
+    engine_ = *engine::Engine::open(options);
+    profile_.system_text = "You are a coding agent.";
+    profile_.tool_lines = {R"({"name": "read"})", R"({"name": "bash"})"};
+  }
+  void TearDown() override { std::filesystem::remove_all(base_); }
+
+  // One run of the agent; what it computed is in rows_.
+  Outcome run(const std::vector<std::string>& replies, const Continuation* continuation = nullptr,
+              const std::string& refusal = "") {
+    ScriptedSession client(*engine_, replies);
+    const auto writer = *engine::PromptWriter::create(engine_->tokenizer());
+    auto workspace = *tools::Workspace::open(base_ + "/work");
+    tools::ToolContext context{workspace, nullptr, {}, nullptr, ""};
+    if (!refusal.empty()) context.refusal = [&](const std::string&) { return refusal; };
+    const tools::Registry registry = tools::make_registry();
+    SessionRecord header;
+    header.id = "t" + std::to_string(runs_++);
+    auto transcript = *Transcript::create(base_ + "/" + header.id, header);
+    const SessionStart start{client, writer, transcript, profile_, "", base_ + "/state.bin", ""};
+    events_ = Quiet();
+    AgentOptions options;
+    const Result<int64_t> reused = continuation != nullptr
+                                       ? continue_log(start, *continuation, "go on", events_)
+                                       : start_log(start, "do it", events_);
+    EXPECT_TRUE(reused);
+    options.tokens_reused = reused ? *reused : 0;
+    Agent agent(client, writer, registry, context, events_, transcript, options);
+    const Outcome outcome = agent.run();
+    rows_ = client.rows_computed;
+    log_ = client.token_log();
+    EXPECT_TRUE(client.save_state(base_ + "/state.bin"));
+    rows_to_save_ = client.rows_computed - rows_;
+    text_ = engine_->tokenizer().decode(log_);
+    return outcome;
+  }
+
+  // Every token of the log was read once; the last one, which nothing follows, not yet.
+  void expect_each_token_once(int64_t stored = 0) {
+    EXPECT_EQ(rows_, static_cast<int64_t>(log_.size()) - 1 - stored);
+    EXPECT_EQ(rows_to_save_, 1);
+    for (size_t i = 1; i < events_.states.size(); ++i) {
+      const StepState& before = events_.states[i - 1];
+      EXPECT_EQ(events_.states[i].reused, before.reused + before.prefilled + before.generated);
+    }
+  }
+
+  static std::string calls(const std::string& lines) {
+    return "<tool_calls>\n" + lines + "\n</tool_calls>";
+  }
+  const std::string read_ = R"({"name": "read", "arguments": {"path": "a.txt"}})";
+  const std::string bash_ = R"({"name": "bash", "arguments": {"command": "rm a.txt"}})";
+
+  std::string base_;
+  std::unique_ptr<engine::Engine> engine_;
+  Profile profile_;
+  Quiet events_;
+  int runs_ = 0;
+  int64_t rows_ = 0;
+  int64_t rows_to_save_ = 0;
+  std::vector<TokenId> log_;
+  std::string text_;
+};
+
+TEST_F(ReuseTest, AMalformedCallCostsItsAnswerOnly) {
+  const Outcome outcome = run({calls(R"({"name": "read", "arguments": {"path": )"),
+                               calls("{]") + "\n", calls(read_), "Done."});
+  EXPECT_EQ(outcome.exit_code, ExitCode::kDone) << outcome.message;
+  EXPECT_NE(text_.find("E_JSON"), std::string::npos) << text_;
+  EXPECT_EQ(events_.states.size(), 4u);
+  expect_each_token_once();
+}
+
+TEST_F(ReuseTest, ADeniedCallCostsItsAnswerOnly) {
+  run({calls(bash_), calls(read_), "Done."}, nullptr, "E_DENIED rm a.txt (a rule).");
+  EXPECT_NE(text_.find("E_DENIED rm a.txt"), std::string::npos) << text_;
+  EXPECT_TRUE(std::filesystem::exists(base_ + "/work/a.txt"));
+  EXPECT_EQ(events_.states.size(), 3u);
+  expect_each_token_once();
+}
+
+Continuation answered(const std::vector<TokenId>& log, int replies) {
+  Continuation continuation;
+  continuation.log = log;
+  continuation.end = LogEnd::kAnswered;
+  continuation.last_step = replies;
+  return continuation;
+}
+
+TEST_F(ReuseTest, AResumedSessionPrefillsItsNewTokensOnly) {
+  run({calls(read_), "Done."});
+  const std::vector<TokenId> before = log_;
+  const Continuation continuation = answered(before, 2);
+  run({"Yes."}, &continuation);
+  ASSERT_GT(log_.size(), before.size());
+  EXPECT_TRUE(std::equal(before.begin(), before.end(), log_.begin()));
+  EXPECT_EQ(events_.states.front().reused, static_cast<int64_t>(before.size()));
+  expect_each_token_once(static_cast<int64_t>(before.size()));
+}
+
+// The mode (what commands may do) is not in the prompt: it changes between runs without a token.
+TEST_F(ReuseTest, AChangedModePrefillsItsNewTokensOnly) {
+  run({calls(read_), "Done."});
+  const std::vector<TokenId> before = log_;
+  const Continuation continuation = answered(before, 2);
+  run({calls(bash_), "Not allowed."}, &continuation, "E_DENIED rm a.txt (read-only).");
+  EXPECT_NE(text_.find("read-only"), std::string::npos);
+  expect_each_token_once(static_cast<int64_t>(before.size()));
+}
+
+TEST_F(ReuseTest, ADamagedStateIsToldAndTheRunGoesOnByPrefilling) {
+  run({calls(read_), "Done."});
+  const std::vector<TokenId> before = log_;
+  std::string bytes = *read_file(base_ + "/state.bin");
+  bytes[bytes.size() / 2] ^= 1;
+  ASSERT_TRUE(write_file_atomic(base_ + "/state.bin", bytes));
+  const Continuation continuation = answered(before, 2);
+  const Outcome outcome = run({"Yes."}, &continuation);
+  EXPECT_EQ(outcome.exit_code, ExitCode::kDone);
+  EXPECT_EQ(events_.refused, 1);
+  EXPECT_EQ(events_.states.front().reused, 0);
+  expect_each_token_once();
+}
+
+}  // namespace
+}  // namespace levin::agent

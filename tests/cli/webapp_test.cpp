@@ -1,0 +1,108 @@
+// levin webapp and web-check, end to end: rounds of repair, the report, exit codes.
+#include "tests/cli/cli_fixture.h"
+#include "tools/web_browser.h"
+
+namespace levin::cli {
+namespace {
+
+constexpr const char* kSpec = R"json({"name":"counter","checks":[
+  {"name":"counts","do":[{"click":{"role":"button","name":"add"}}],
+   "expect":[{"text":"#n","matches":"^1$"},{"no_console_errors":true}]}]})json";
+
+std::string page(const std::string& script) {
+  return "<!doctype html>\n<html><head><title>Counter</title></head><body>\n"
+         "<button>Add</button><p id=n>0</p>\n<script>\n" + script + "\n</script>\n</body></html>";
+}
+
+const std::string kRight =
+    "document.querySelector('button').onclick = () => { n.textContent = Number(n.textContent) + 1; };";
+const std::string kWrong = "document.querySelector('button').onclick = () => { n.textContent = missing; };";
+
+class WebappTest : public CliTest {
+ protected:
+  void SetUp() override {
+    CliTest::SetUp();
+    write_text(root_ / "counter.json", kSpec);
+  }
+  fs::path out() const { return root_ / "app"; }
+
+  Told webapp(const std::vector<std::string>& replies, std::vector<std::string> more = {},
+              test::ProgramOptions options = {}) {
+    std::vector<std::string> arguments = {"webapp", "A counter", "--out", out().string(), "--accept",
+                                          (root_ / "counter.json").string(), "--json", "--model",
+                                          script(replies)};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return read_told(levin(arguments, options), home_ / "state");
+  }
+};
+
+// Skips loudly where no browser can be started.
+#define NEEDS_BROWSER()                                                            \
+  if (const auto started = tools::WebBrowser::start(); !started) GTEST_SKIP() << started.error().message()
+
+TEST_F(WebappTest, ABrokenReplyIsRepairedByTheNext) {
+  NEEDS_BROWSER();
+  const Told run = webapp({page(kWrong), page(kRight)});
+  EXPECT_EQ(run.program.exit_code, 0) << run.program.err;
+  EXPECT_EQ(run.last().value("type", ""), "run.completed");
+  const auto checks = run.items("item.completed", "web_check");
+  ASSERT_EQ(checks.size(), 2u);
+  EXPECT_EQ(checks[0]["checks_failed"], 1);
+  EXPECT_TRUE(has(checks[0]["report"], "ReferenceError: missing is not defined"));
+  EXPECT_EQ(checks[1]["checks_failed"], 0);
+  for (const auto& file : checks[1]["screenshots"]) EXPECT_TRUE(fs::exists(file.get<std::string>()));
+  EXPECT_TRUE(has(read_text(out() / "index.html"), "Number(n.textContent)"));
+  const Json report = Json::parse(read_text(root_ / "app-report/report.json"));
+  EXPECT_EQ(report["passed"], true);
+}
+
+TEST_F(WebappTest, ChecksThatStillFailEndWithFive) {
+  NEEDS_BROWSER();
+  const Told run = webapp({page(kWrong), page(kWrong + "//2"), page(kWrong + "//3")}, {"--max-rounds", "2"});
+  EXPECT_EQ(run.program.exit_code, 5) << run.program.err;
+  EXPECT_EQ(run.reason(), "checks_failed");
+  EXPECT_EQ(run.items("item.completed", "web_check").size(), 2u);
+}
+
+TEST_F(WebappTest, TheBestRoundIsKept) {
+  NEEDS_BROWSER();
+  write_text(root_ / "counter.json", R"json({"name":"two","checks":[
+    {"name":"is there","expect":[{"text":"#n","matches":"0"}]},
+    {"name":"counts","do":[{"click":"button"}],"expect":[{"text":"#n","matches":"^1$"}]}]})json");
+  const Told run = webapp({page(kWrong), "<!doctype html>\n<html><body>nothing</body></html>"},
+                          {"--max-rounds", "2"});
+  EXPECT_EQ(run.program.exit_code, 5);
+  EXPECT_TRUE(has(read_text(out() / "index.html"), "missing"));
+}
+
+TEST_F(WebappTest, WithoutABrowserTheAppIsStillWritten) {
+  test::ProgramOptions options;
+  options.environment = {{"LEVIN_BROWSER", "/nowhere/chromium"}};
+  const Told run = webapp({page(kRight)}, {}, options);
+  EXPECT_EQ(run.program.exit_code, 5);
+  EXPECT_EQ(run.reason(), "no_browser");
+  EXPECT_TRUE(has(run.last().value("message", ""), "install the package chromium")) << run.last().dump();
+  EXPECT_TRUE(fs::exists(out() / "index.html"));
+}
+
+TEST_F(WebappTest, TheReportIsNeverInsideOfTheApp) {
+  const Told run = webapp({page(kRight)}, {"--report", (out() / "report").string()});
+  EXPECT_EQ(run.program.exit_code, 2);
+  EXPECT_TRUE(has(run.program.err, "lies in the app's folder"));
+}
+
+TEST_F(WebappTest, WebCheckTellsByItsExitCode) {
+  NEEDS_BROWSER();
+  write_text(out() / "index.html", page(kRight));
+  EXPECT_EQ(levin({"web-check", out().string(), "--accept", (root_ / "counter.json").string()}).exit_code, 0);
+  write_text(out() / "index.html", page(kWrong));
+  const auto failed = levin({"web-check", out().string(), "--json", "--accept", (root_ / "counter.json").string()});
+  EXPECT_EQ(failed.exit_code, 5);
+  EXPECT_EQ(Json::parse(failed.out)["checks_failed"], 1);
+  const auto unknown = levin({"web-check", out().string(), "--accept", "nothing"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_TRUE(has(unknown.err, "calculator, form, maze, particles, todo, typing"));
+}
+
+}  // namespace
+}  // namespace levin::cli

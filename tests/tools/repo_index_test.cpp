@@ -1,0 +1,307 @@
+#include "tools/repo_index.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "tests/tools/workspace_fixture.h"
+
+namespace levin::tools {
+namespace {
+
+class RepoIndexTest : public ToolTest {
+ protected:
+  void SetUp() override {
+    if (!has_repo_index()) GTEST_SKIP() << "this build has no repository index";
+  }
+
+  IndexOptions options() const {
+    IndexOptions options;
+    options.database = base_ + "/cache/index.sqlite";
+    return options;
+  }
+
+  RepoMap map(const MapQuery& query = {}) {
+    Result<RepoMap> map = make_repo_map(*workspace_, options(), query);
+    EXPECT_TRUE(map) << map.error().message();
+    return map ? *std::move(map) : RepoMap();
+  }
+
+  SymbolHits symbols(const SymbolQuery& query) {
+    Result<SymbolHits> hits = find_symbols(*workspace_, options(), query);
+    EXPECT_TRUE(hits) << hits.error().message();
+    return hits ? *std::move(hits) : SymbolHits();
+  }
+
+  // "kind name:line" of everything that a file defines.
+  std::vector<std::string> defined(const std::string& path) {
+    std::vector<std::string> found;
+    for (const SymbolHit& hit : symbols({.pattern = ".", .path = path}).hits) {
+      found.push_back(hit.kind + " " + hit.name + ":" + std::to_string(hit.line));
+    }
+    return found;
+  }
+
+  static std::string rank_order(const RepoMap& map) {
+    std::string order;
+    for (const MapFile& file : map.files) order += file.path + " ";
+    return order;
+  }
+};
+
+using Names = std::vector<std::string>;
+
+TEST_F(RepoIndexTest, FindsDefinitionsInEachLanguage) {
+  put("a.py", "LIMIT = 1\nclass Foo(Base):\n    def bar(self):\n        pass\ndef run(): pass\n");
+  EXPECT_EQ(defined("a.py"),
+            (Names{"variable LIMIT:1", "class Foo:2", "method bar:3", "function run:5"}));
+  put("a.js", "export const add = (a) => a;\nfunction run() {}\nclass W { draw() {} }\n");
+  EXPECT_EQ(defined("a.js"),
+            (Names{"variable add:1", "function run:2", "class W:3", "method draw:3"}));
+  put("a.ts", "interface S { area(): number }\ntype P = number;\nenum C { Red }\n");
+  EXPECT_EQ(defined("a.ts"),
+            (Names{"interface S:1", "declaration area:1", "type P:2", "enum C:3"}));
+  put("a.tsx", "export function App() { return <Widget a=\"1\"/>; }\n");
+  EXPECT_EQ(defined("a.tsx"), Names{"function App:1"});
+  put("a.rs", "pub struct Node;\ntrait Walk { fn walk(&self); }\nmacro_rules! mk { () => {} }\n");
+  EXPECT_EQ(defined("a.rs"),
+            (Names{"struct Node:1", "trait Walk:2", "declaration walk:2", "macro mk:3"}));
+  put("a.go",
+      "package x\ntype S struct { n int }\nfunc (s *S) Run() {}\nfunc help() {}\nconst Max = 3\n");
+  EXPECT_EQ(defined("a.go"),
+            (Names{"struct S:2", "method Run:3", "function help:4", "constant Max:5"}));
+  put("A.java", "class A { int n;\n enum K { X }\n A() {}\n void go() {} }\n");
+  EXPECT_EQ(defined("A.java"), (Names{"class A:1", "field n:1", "enum K:2", "constant X:2",
+                                      "method A:3", "method go:4"}));
+  put("a.sh", "NAME=x\ngreet() { echo; }\n");
+  EXPECT_EQ(defined("a.sh"), (Names{"variable NAME:1", "function greet:2"}));
+  put("a.json", "{\"name\": 1,\n \"scripts\": {\"test\": {\"deep\": 1}}}\n");
+  EXPECT_EQ(defined("a.json"), (Names{"key name:1", "key scripts:2", "key test:2"}));
+  put("a.html", "<div id=\"main\" class=\"card\"></div>\n");
+  EXPECT_EQ(defined("a.html"), Names{"id main:1"});
+  put("a.css",
+      ".card { color: red }\n#main { top: 0 }\n@keyframes spin { from {} }\n.x { --gap: 1 }\n");
+  EXPECT_EQ(defined("a.css"), (Names{"selector card:1", "selector main:2", "keyframes spin:3",
+                                     "selector x:4", "property --gap:4"}));
+  put("a.c",
+      "#define MAX 3\ntypedef struct point { int x; } point_t;\nstatic char *name(void) "
+      "{ return 0; }\nint used(int);\nint table[] = {1};\n");
+  EXPECT_EQ(defined("a.c"), (Names{"macro MAX:1", "struct point:2", "type point_t:2",
+                                   "function name:3", "declaration used:4", "variable table:5"}));
+  put("a.cpp",
+      "namespace app { class E { int run(); E& self() { return *this; } }; }\n"
+      "int app::E::run() { return 1; }\nusing Id = int;\n");
+  EXPECT_EQ(defined("a.cpp"), (Names{"namespace app:1", "class E:1", "declaration run:1",
+                                     "method self:1", "method run:2", "type Id:3"}));
+}
+
+TEST_F(RepoIndexTest, MapShowsWhatOthersUseFirst) {
+  put("core.py", "def needed_helper():\n    pass\n\ndef nobody_calls_this():\n    pass\n");
+  for (const char* user : {"a", "b", "c"}) {
+    put(std::string(user) + ".py", std::string("from core import needed_helper\ndef user_") + user +
+                                       "():\n    needed_helper()\n");
+  }
+  const RepoMap shown = map();
+  ASSERT_FALSE(shown.files.empty());
+  EXPECT_EQ(shown.files[0].path, "core.py");
+  EXPECT_EQ(shown.files[0].symbols[0].name, "needed_helper");
+  EXPECT_EQ(shown.files[0].symbols[0].text, "def needed_helper():");
+  EXPECT_EQ(shown.symbols_shown, 5u);
+  EXPECT_TRUE(map_text(shown).starts_with("5 of 5 symbols in 4 files"));
+}
+
+TEST_F(RepoIndexTest, FocusDrawsTheMapFromThere) {
+  put("left.py", "from one import left_need\nleft_need()\n");
+  put("right.py", "from two import right_need\nright_need()\n");
+  put("one.py", "def left_need(): pass\n");
+  put("two.py", "def right_need(): pass\n");
+  EXPECT_EQ(map({{"left.py"}, 100}).files[0].path, "one.py");
+  EXPECT_EQ(map({{"right.py"}, 100}).files[0].path, "two.py");
+  const Result<RepoMap> missing = make_repo_map(*workspace_, options(), {{"gone.py"}, 100});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code(), ErrorCode::kNotFound);
+  const Result<RepoMap> outside = make_repo_map(*workspace_, options(), {{"../x.py"}, 100});
+  ASSERT_FALSE(outside);
+  EXPECT_EQ(outside.error().code(), ErrorCode::kInvalidArgument);
+}
+
+TEST_F(RepoIndexTest, TypeNamesAreNotFunctionNames) {
+  put("make.cpp", "int string(int x) { return x; }\n");
+  put("user.cpp", "void f(string a, string b);\n");
+  put("other.cpp", "struct string { int x; };\n");
+  EXPECT_EQ(map().files[0].path, "other.cpp");
+}
+
+TEST_F(RepoIndexTest, KeepsWithinTheTokens) {
+  for (int file = 0; file < 40; ++file) {
+    std::string text;
+    for (int line = 0; line < 30; ++line)
+      text += "def function_" + std::to_string(file) + "_" + std::to_string(line) + "(): pass\n";
+    put("f" + std::to_string(file) + ".py", text);
+  }
+  for (const size_t tokens : {60, 200, 1000}) {
+    const RepoMap shown = map({{}, tokens});
+    EXPECT_LE(estimate_tokens(map_text(shown)), tokens);
+    EXPECT_GT(estimate_tokens(map_text(shown)), tokens * 6 / 10);
+    EXPECT_EQ(shown.token_estimate, estimate_tokens(map_text(shown)));
+  }
+}
+
+TEST_F(RepoIndexTest, ParsesOnlyWhatChanged) {
+  put("a/x.py", "def one(): pass\n");
+  put("a/y.py", "def two(): pass\n");
+  put("b/z.py", "def three(): pass\n");
+  // Files changed within a clock tick of their parsing are parsed again: make them old.
+  EXPECT_EQ(map().report.parsed, 3u);
+  map();
+  const auto settled = [&] {
+    for (int round = 0; round < 1000; ++round) {
+      if (map().report.parsed == 0) return true;
+    }
+    return false;
+  };
+  ASSERT_TRUE(settled());
+  put("a/y.py", "def changed_now(): pass\n");
+  EXPECT_EQ(map().report.parsed, 1u);
+  EXPECT_EQ(symbols({.pattern = "changed_now"}).total, 1u);
+  EXPECT_EQ(symbols({.pattern = "two"}).total, 0u);
+  EXPECT_EQ(symbols({.pattern = "one"}).total, 1u);
+  std::filesystem::remove_all(root_ + "/b");
+  EXPECT_EQ(symbols({.pattern = "three"}).total, 0u);
+  EXPECT_EQ(map().report.files, 2u);
+}
+
+TEST_F(RepoIndexTest, UpdatedIndexEqualsANewOne) {
+  const auto content = [](int file, int round) {
+    std::string text;
+    for (int line = 0; line < 5; ++line)
+      text += "def name_" + std::to_string((file * 7 + line + round) % 60) + "(): pass\n";
+    for (int line = 0; line < 5; ++line)
+      text += "name_" + std::to_string((file * 5 + line * 11 + round * 3) % 60) + "()\n";
+    return text;
+  };
+  for (int file = 0; file < 30; ++file) put("f" + std::to_string(file) + ".py", content(file, 0));
+  map();
+  for (int round = 1; round < 6; ++round) {
+    put("f" + std::to_string(round * 5) + ".py", content(round * 5, round));
+    std::filesystem::remove(root_ + "/f" + std::to_string(round) + ".py");
+    const RepoMap updated = map({{}, 4000});
+    IndexOptions fresh;
+    const Result<RepoMap> rebuilt = make_repo_map(*workspace_, fresh, {{}, 4000});
+    ASSERT_TRUE(rebuilt);
+    EXPECT_EQ(updated.symbols_shown, rebuilt->symbols_shown);
+    EXPECT_EQ(updated.files.size(), rebuilt->files.size());
+    for (const MapFile& file : updated.files) {
+      const auto same = std::find_if(rebuilt->files.begin(), rebuilt->files.end(),
+                                     [&](const MapFile& other) { return other.path == file.path; });
+      ASSERT_NE(same, rebuilt->files.end()) << file.path;
+      EXPECT_NEAR(file.rank, same->rank, 0.02 * same->rank) << file.path;
+    }
+  }
+}
+
+TEST_F(RepoIndexTest, LeavesOutWhatGitIgnores) {
+  put(".gitignore", "build/\n*.gen.py\n");
+  put("sub/.gitignore", "local.py\n");
+  put("build/a.py", "def ignored_one(): pass\n");
+  put("x.gen.py", "def ignored_two(): pass\n");
+  put("sub/local.py", "def ignored_three(): pass\n");
+  put(".hidden/a.py", "def ignored_four(): pass\n");
+  put("local.py", "def kept(): pass\n");
+  EXPECT_EQ(symbols({.pattern = "."}).total, 1u);
+  put(".gitignore", "*.gen.py\n");
+  EXPECT_EQ(symbols({.pattern = "ignored"}).total, 1u);
+}
+
+TEST_F(RepoIndexTest, SymbolsAreFoundByPartNameAndGlob) {
+  put("a.py", "def parse_header(): pass\ndef parse(): pass\n");
+  put("b/c.js", "function parseHeader() {}\n");
+  SymbolHits hits = symbols({.pattern = "parse"});
+  EXPECT_EQ(hits.total, 3u);
+  EXPECT_EQ(hits.file_count, 2u);
+  EXPECT_EQ(hits.hits[0].name, "parse");  // The whole name first.
+  EXPECT_EQ(symbols({.pattern = "parseH"}).total, 1u);
+  EXPECT_EQ(symbols({.pattern = "^parse_"}).total, 1u);
+  EXPECT_EQ(symbols({.pattern = "parse", .path = "b"}).total, 1u);
+  EXPECT_EQ(symbols({.pattern = "parse", .glob = "*.py"}).total, 2u);
+  const Result<SymbolHits> bad = find_symbols(*workspace_, options(), {.pattern = "("});
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error().code(), ErrorCode::kInvalidArgument);
+}
+
+TEST_F(RepoIndexTest, DamagedDatabaseIsMadeAnewWithANote) {
+  put("a.py", "def one(): pass\n");
+  map();
+  for (const char* wal : {"-wal", "-shm"}) std::filesystem::remove(options().database + wal);
+  std::ofstream(options().database, std::ios::binary) << "this is no database at all, it is text\n";
+  const RepoMap repaired = map();
+  EXPECT_EQ(repaired.report.definitions, 1u);
+  EXPECT_NE(repaired.report.note.find("made anew"), std::string::npos) << repaired.report.note;
+  EXPECT_EQ(map().report.note, "");
+}
+
+TEST_F(RepoIndexTest, EveryDamagedByteIsSurvived) {
+  for (int file = 0; file < 4; ++file)
+    put("d" + std::to_string(file) + "/a.py", "def one_" + std::to_string(file) + "(): pass\n");
+  map();
+  std::ifstream in(options().database, std::ios::binary);
+  const std::string whole((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  ASSERT_GT(whole.size(), 1000u);
+  for (size_t at = 0; at < whole.size(); at += whole.size() / 97) {
+    for (const char* wal : {"-wal", "-shm"}) std::filesystem::remove(options().database + wal);
+    std::string damaged = whole;
+    damaged.replace(at, 64, std::string(64, '\xA5'));
+    std::ofstream(options().database, std::ios::binary) << damaged;
+    const Result<RepoMap> result = make_repo_map(*workspace_, options(), {});
+    EXPECT_TRUE(!result || result->report.files <= 4u);
+  }
+}
+
+TEST_F(RepoIndexTest, OddFilesAreNamedNotParsed) {
+  put("good.py", "def good_one(): pass\n");
+  put("large.py", "def inside():\n" + std::string(2 << 20, '#'));
+  put("binary.py", std::string("\0\1\2def x", 8));
+  put("broken.py", "def \xff\xfe\xc3(): \n\xed\xa0\x80 = 1\ndef after_bytes(): pass\n");
+  put("nested.js", std::string(200'000, '(') + "\n" + std::string(200'000, '['));
+  put("nested.json", std::string(100'000, '['));
+  put("wide.c", std::string(50'000, '['));
+  put("empty.py", "");
+  std::filesystem::create_symlink(root_, root_ + "/loop");
+  std::filesystem::create_symlink("/etc/passwd", root_ + "/outside.py");
+  ASSERT_EQ(::mkfifo((root_ + "/pipe.py").c_str(), 0600), 0);
+  const RepoMap shown = map();
+  EXPECT_EQ(shown.report.files, 8u);
+  EXPECT_EQ(shown.report.not_parsed, 5u);  // Large, binary, both nested ones, and the wide one.
+  EXPECT_EQ(symbols({.pattern = "good_one"}).total, 1u);
+  EXPECT_EQ(symbols({.pattern = "after_bytes"}).total, 1u);
+}
+
+TEST_F(RepoIndexTest, DatabaseOfAnotherFolderIsNotUsed) {
+  put("a.py", "def one(): pass\n");
+  map();
+  const std::string other = base_ + "/other";
+  std::filesystem::create_directory(other);
+  std::ofstream(other + "/b.py") << "def two(): pass\n";
+  Result<Workspace> second = Workspace::open(other);
+  ASSERT_TRUE(second);
+  const Result<RepoMap> shown = make_repo_map(*second, options(), {});
+  ASSERT_TRUE(shown);
+  EXPECT_EQ(rank_order(*shown), "b.py ");
+  EXPECT_NE(shown->report.note.find("belongs to"), std::string::npos);
+}
+
+TEST_F(RepoIndexTest, InterruptKeepsWhatWasDone) {
+  for (int file = 0; file < 50; ++file) put("f" + std::to_string(file) + ".py", "def f(): pass\n");
+  std::atomic<bool> interrupted{true};
+  IndexOptions stopped = options();
+  stopped.interrupted = &interrupted;
+  const Result<RepoMap> result = make_repo_map(*workspace_, stopped, {});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kInterrupted);
+  EXPECT_EQ(map().report.files, 50u);
+}
+
+}  // namespace
+}  // namespace levin::tools
