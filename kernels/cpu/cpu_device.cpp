@@ -1,5 +1,4 @@
 #include <sched.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -7,6 +6,7 @@
 #include <thread>
 
 #include "kernels/cpu/cpu_ops.h"
+#include "kernels/cpu/huge_blocks.h"
 #include "kernels/cpu/thread_pool.h"
 #include "kernels/device.h"
 
@@ -14,8 +14,6 @@ namespace levin::kernels {
 namespace {
 
 constexpr size_t kAlignment = 64;
-// Large blocks lie in huge pages where the kernel grants them: reading them is 15 to 30 % faster.
-constexpr size_t kHugePage = size_t{2} << 20;
 
 int available_cores() {
   cpu_set_t set;
@@ -79,17 +77,18 @@ class CpuDevice final : public Device {
   }
 
   Result<void*> allocate(size_t bytes) override {
-    const size_t alignment = bytes >= kHugePage ? kHugePage : kAlignment;
-    const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-    void* memory = std::aligned_alloc(alignment, std::max(rounded, alignment));
+    const bool is_large = bytes >= HugeBlocks::kSmallest;
+    const size_t rounded = std::max((bytes + kAlignment - 1) / kAlignment * kAlignment, kAlignment);
+    void* memory = is_large ? huge_.allocate(rounded) : std::aligned_alloc(kAlignment, rounded);
     if (memory == nullptr) {
       return Error(ErrorCode::kLimit, "cannot allocate " + std::to_string(bytes) + " bytes");
     }
-    if (alignment == kHugePage) ::madvise(memory, rounded, MADV_HUGEPAGE);  // A wish: may fail.
     std::memset(memory, 0, rounded);
     return memory;
   }
-  void release(void* memory) override { std::free(memory); }
+  void release(void* memory) override {
+    if (!huge_.release(memory)) std::free(memory);
+  }
   void copy(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
   void copy_to_host(void* host, const void* device, size_t bytes) override {
     std::memcpy(host, device, bytes);
@@ -97,6 +96,7 @@ class CpuDevice final : public Device {
 
  private:
   CpuIsa isa_;
+  HugeBlocks huge_;
   ThreadPool pool_;
   Parallel parallel_;
 };
