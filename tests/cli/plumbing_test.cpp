@@ -128,7 +128,7 @@ TEST_F(PlumbingTest, ToolsAnswerAndExitByTheResult) {
   };
   const auto read = tool("read", R"({"path": "a.txt"})");
   EXPECT_EQ(read.exit_code, 0) << read.err;
-  EXPECT_EQ(read.out, "a.txt (lines 1-2 of 2)\n1\tone\n2\ttwo\n");
+  EXPECT_EQ(read.out, "a.txt (lines 1-2 of 2, 814f4a42)\n1\tone\n2\ttwo\n");
   const auto edit = tool("edit", R"({"path": "a.txt", "edits": [{"old": "two", "new": "2"}]})");
   EXPECT_EQ(edit.exit_code, 0);
   EXPECT_EQ(edit.out, "ok: 1 edit in a.txt\n1\tone\n2\t2\n");
