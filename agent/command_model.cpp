@@ -88,7 +88,9 @@ ordered_json describe(const engine::Model& model, const ModelCard& card) {
   const int64_t softmax_layers = config.num_layers - config.num_linear_layers();
   out["linear_state_bytes"] =
       config.num_linear_layers() * config.num_heads * config.head_dim * config.head_dim * 4;
-  out["kv_bytes_per_token"] = softmax_layers * 2 * config.num_kv_heads * config.head_dim * 4;
+  const int64_t kv_value_bytes = card.precision == "exact" ? 4 : 2;  // float32, else bfloat16
+  out["kv_bytes_per_token"] =
+      softmax_layers * 2 * config.num_kv_heads * config.head_dim * kv_value_bytes;
   out["profile"] = card.profile;
   out["sampling"] = {
       {"temperature", card.temperature}, {"top_p", card.top_p}, {"max_tokens", card.max_tokens}};

@@ -22,14 +22,15 @@ class LimitsTest : public IsolationTest {
 TEST_F(LimitsTest, L42AForkBombIsStopped) {
   Policy limited = policy(Profile::kWorkspace);
   limited.limits.processes_max = 60;
-  const ExitReport report = python(limited,
-                                   "n = 0\n"
-                                   "while n < 3000:\n"
-                                   "  try:\n"
-                                   "    if os.fork() == 0: time.sleep(3600.42)\n"
-                                   "  except OSError: print('refused', n, flush=True); os._exit(3)\n"
-                                   "  n += 1\n"
-                                   "time.sleep(60)\n");
+  const ExitReport report =
+      python(limited,
+             "n = 0\n"
+             "while n < 3000:\n"
+             "  try:\n"
+             "    if os.fork() == 0: time.sleep(3600.42)\n"
+             "  except OSError: print('refused', n, flush=True); os._exit(3)\n"
+             "  n += 1\n"
+             "time.sleep(60)\n");
   if (::getuid() == 0) {  // The kernel's own limit exempts root: the init counts.
     EXPECT_EQ(report.ended_by, EndedBy::kProcessLimit) << report.output;
   } else {
@@ -88,7 +89,11 @@ TEST_F(LimitsTest, L47ProcessorTimeRunsOut) {
   const ExitReport report = shell(limited, "while :; do :; done");
   EXPECT_EQ(report.ended_by, EndedBy::kSignal);
   EXPECT_TRUE(report.signal_number == SIGXCPU || report.signal_number == SIGKILL);
-  EXPECT_GE(report.cpu_ms, 900);
+  // The limit counts in the scheduler's ticks, the report in what really ran: on a busy machine a
+  // tick is charged whole to whom it finds, so the second may end some way before its last
+  // millisecond.
+  EXPECT_GE(report.cpu_ms, 500);
+  EXPECT_LT(report.cpu_ms, 3000);
 }
 
 TEST_F(LimitsTest, L50OrphansAreReaped) {
