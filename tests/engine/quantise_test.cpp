@@ -215,6 +215,31 @@ TEST_F(QuantiseModelTest, LmHeadCanStay) {
             "q8 768 256");
 }
 
+// Another program may write tiles for any matrix. Embedding and router are then widened: the ops
+// that read them know rows only.
+TEST_F(QuantiseModelTest, TilesOfEmbeddingAndRouterAreRead) {
+  RawTensors tensors = read_raw(source() + "/model.safetensors");
+  std::map<std::string, std::string> metadata;
+  for (const std::string name :
+       {"model.embed_tokens.weight", "model.layers.0.block_sparse_moe.gate.weight"}) {
+    RawTensor& one = tensors[name];
+    const int64_t rows = one.shape[0];
+    const int64_t cols = one.shape[1];
+    const int64_t panels = kernels::num_panels(rows);
+    const size_t panel = kernels::panel_bytes(DType::kTileBF16, cols);
+    std::string tiles(static_cast<size_t>(panels) * panel, '\0');
+    kernels::pack_bf16_panels({one.bytes.data(), DType::kF32, rows, cols}, 0, panels, tiles.data());
+    one = {"U8", {panels, static_cast<int64_t>(panel)}, tiles};
+    metadata[kTileKeyPrefix + name] = "bf16 " + std::to_string(rows) + " " + std::to_string(cols);
+  }
+  const std::vector<float> expected = logits_of(source(), Precision::kExact);
+  write_raw(source() + "/model.safetensors", tensors);
+  add_metadata(source() + "/model.safetensors", metadata);
+  for (const Precision precision : {Precision::kExact, Precision::kNative}) {
+    EXPECT_LT(largest_difference(logits_of(source(), precision), expected), 0.3);
+  }
+}
+
 TEST_F(QuantiseModelTest, WeightsThatAreNotNumbersAreNamed) {
   RawTensors tensors = read_raw(source() + "/model.safetensors");
   const std::string name = "model.layers.1.self_attn.k_proj.weight";
