@@ -115,6 +115,21 @@ TEST(TileEncodingTest, ErrorsAreThoseOfTheFormat) {
   EXPECT_FALSE(kernels::encode_panel(DType::kTileQ8, weights.data(), rows, cols, tiles.data()));
 }
 
+// The scale of these is so small that float32 has no reciprocal of it.
+TEST(TileEncodingTest, WeightsNearZeroStayThere) {
+  std::vector<float> weights(64);
+  for (size_t i = 0; i < 64; ++i) weights[i] = i % 2 == 0 ? 1e-37f : -1e-39f;
+  for (const DType dtype : {DType::kTileQ8, DType::kTileQ4, DType::kTileI8}) {
+    std::vector<char> tiles(kernels::panel_bytes(dtype, 64));
+    ASSERT_TRUE(kernels::encode_panel(dtype, weights.data(), 1, 64, tiles.data()));
+    const kernels::MatrixView view{tiles.data(), dtype, 1, 64};
+    for (int64_t c = 0; c < 64; ++c) {
+      const float want = weights[static_cast<size_t>(c)];
+      EXPECT_LE(std::fabs(kernels::weight_at(view, 0, c) - want), std::fabs(want)) << c;
+    }
+  }
+}
+
 TEST(TileEncodingTest, Q4KeepsWhatFitsExactly) {
   std::vector<float> weights(64);
   for (size_t i = 0; i < 64; ++i)
