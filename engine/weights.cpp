@@ -253,8 +253,8 @@ void load_moe(TensorSource& source, const ModelConfig& config, const std::string
   }
   if (config.shared_intermediate_size == 0) return;
   weights->has_shared = true;
-  // The published code sizes this MLP with intermediate_size, vLLM with shared_intermediate_size:
-  // the file decides between the two.
+  // The published code sizes this MLP with intermediate_size, vLLM with shared_intermediate_size.
+  // Only where both are equal a file fits both; the published code decides.
   const std::string shared = prefix + "shared_mlp.";
   weights->shared = load_mlp(source, shared + "gate_proj.weight", shared + "up_proj.weight",
                              shared + "down_proj.weight", config.intermediate_size, hidden);

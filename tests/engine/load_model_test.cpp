@@ -178,7 +178,8 @@ TEST_F(LoadModelTest, AConfigOfImpossibleSizeIsRefusedAtOnce) {
 
 // A norm is a vector: bytes that claim to be tiles would be read beyond their end.
 TEST_F(LoadModelTest, AVectorIsNeverInTiles) {
-  for (const std::string& name : {kFinalNorm, std::string("model.layers.0.self_attn.norm.weight")}) {
+  for (const std::string& name :
+       {kFinalNorm, std::string("model.layers.0.self_attn.norm.weight")}) {
     RawTensors changed = tensors_;
     RawTensor& norm = changed[name];
     norm.dtype = "U8";
@@ -201,8 +202,9 @@ TEST_F(LoadModelTest, TilesAreBytes) {
                     {kernels::num_panels(rows), panel},
                     std::string(static_cast<size_t>(4 * kernels::num_panels(rows) * panel), '\0')};
   write_model(folder_.path(), kGolden, tensors_, 0);
-  add_metadata(folder_.file("model.safetensors"),
-               {{kTileKeyPrefix + name, "q8 " + std::to_string(rows) + " " + std::to_string(cols)}});
+  add_metadata(
+      folder_.file("model.safetensors"),
+      {{kTileKeyPrefix + name, "q8 " + std::to_string(rows) + " " + std::to_string(cols)}});
   const std::string message = failure(ErrorCode::kUnsupported);
   EXPECT_NE(message.find("'" + name + "' is F32, expected U8"), std::string::npos) << message;
 }
