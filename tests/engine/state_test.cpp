@@ -348,6 +348,16 @@ TEST_F(StateTest, AnchorsOfAnotherProcessAreAsGoodAsOwnOnes) {
   ASSERT_TRUE(other.rewind(places[2]));
   EXPECT_EQ(other.num_computed(), places[1]);
   expect_same(other, "on another branch");
+  // Rounded keys and values make other linear states: these belong to a cache in single precision.
+  kv_dtype_ = kernels::DType::kBF16;
+  Session rounded = session();
+  ASSERT_TRUE(rounded.append(one.token_log()));
+  ASSERT_TRUE(rounded.logits());
+  EXPECT_EQ(rounded.load_anchors(folder_ + "/marks").error().code(), ErrorCode::kUnsupported);
+  ASSERT_TRUE(rounded.keep_anchor());
+  ASSERT_TRUE(rounded.save_anchors(folder_ + "/rounded", size_t{1} << 30));
+  EXPECT_TRUE(rounded.load_anchors(folder_ + "/rounded"));
+  kv_dtype_ = kernels::DType::kF32;
   // Without room there are none.
   ASSERT_TRUE(one.save_anchors(folder_ + "/small", 0));
   Session three = session();
