@@ -61,7 +61,8 @@ struct CpuOptions {
   CpuIsa isa = best_cpu_isa();
 };
 
-// Errors: kUnsupported when the CPU lacks the instruction set asked for.
+// Errors: kUnsupported when the CPU lacks the instruction set asked for; kLimit when the system
+// does not allow so many threads.
 Result<std::unique_ptr<Device>> make_cpu_device(const CpuOptions& options);
 
 }  // namespace levin::kernels

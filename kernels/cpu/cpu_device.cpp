@@ -145,7 +145,13 @@ Result<std::unique_ptr<Device>> make_cpu_device(const CpuOptions& options) {
                                               cpu_isa_name(best_cpu_isa()));
   }
   const int num_threads = options.num_threads > 0 ? options.num_threads : available_cores();
-  return std::unique_ptr<Device>(std::make_unique<CpuDevice>(options.isa, num_threads));
+  std::unique_ptr<Device> device = std::make_unique<CpuDevice>(options.isa, num_threads);
+  if (device->parallel().num_workers < num_threads) {
+    return Error(ErrorCode::kLimit, "the system allows " +
+                                        std::to_string(device->parallel().num_workers) + " of " +
+                                        std::to_string(num_threads) + " threads");
+  }
+  return device;
 }
 
 Result<DeviceBuffer> DeviceBuffer::create(Device& device, size_t count) {
