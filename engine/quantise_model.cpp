@@ -192,7 +192,7 @@ Result<void> check_folders(const QuantiseOptions& options) {
 
 // Everything beside the weights: config, tokenizer, licence ... The card's precision becomes
 // native: that is how tiles are meant to be read.
-Result<void> copy_other_files(const QuantiseOptions& options) {
+Result<void> copy_other_files(const QuantiseOptions& options, std::vector<std::string>* copied) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(options.source, error)) {
     const std::string name = entry.path().filename().string();
@@ -209,6 +209,7 @@ Result<void> copy_other_files(const QuantiseOptions& options) {
       }
     }
     TRY(write_file_atomic(options.destination + "/" + name, content));
+    copied->push_back(options.destination + "/" + name);
   }
   if (error) return Error(ErrorCode::kIo, options.source + ": " + error.message());
   return {};
@@ -227,8 +228,15 @@ Result<QuantiseReport> quantise_model(const QuantiseOptions& options) {
                  fmt::format("{}: tensor '{}' is {}, only F32, F16 and BF16 are quantised",
                              options.source, name, info.dtype));
   }
-  TRY(copy_other_files(options));
-  return Quantiser(options, model->files).write(options.destination + "/model.safetensors");
+  std::vector<std::string> copied;
+  Result<QuantiseReport> report = [&]() -> Result<QuantiseReport> {
+    TRY(copy_other_files(options, &copied));
+    return Quantiser(options, model->files).write(options.destination + "/model.safetensors");
+  }();
+  // The folder is empty again, so that the same command may be given once more.
+  std::error_code ignored;
+  for (size_t i = 0; i < copied.size() && !report; ++i) fs::remove(copied[i], ignored);
+  return report;
 }
 
 }  // namespace levin::engine

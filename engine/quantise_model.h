@@ -32,7 +32,8 @@ struct QuantiseReport {
 
 // Errors: those of load_model(); kInvalidArgument for the folders; kUnsupported for a source that
 // is quantised already; kCorrupt naming tensor, row and column of a weight that is not finite, or
-// the tensor whose weights are too large for the format; kIo.
+// the tensor whose weights are too large for the format; kIo. The destination is empty after an
+// error.
 Result<QuantiseReport> quantise_model(const QuantiseOptions& options);
 
 }  // namespace levin::engine

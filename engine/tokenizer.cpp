@@ -14,6 +14,7 @@
 #include "engine/json_brief.h"
 #include "engine/normalizer.h"
 #include "engine/pre_tokenizer.h"
+#include "engine/tensor_files.h"
 #include "engine/tokenizer_json.h"
 #include "engine/vocabulary.h"
 
@@ -121,8 +122,8 @@ Result<void> Tokenizer::Impl::read_vocabulary(const json& model) {
     const int64_t id = integer_or_minus_one(value);
     if (id < 0 || id >= kTokenIdEnd) {
       return Error(ErrorCode::kCorrupt,
-                   fmt::format("vocab: '{}' should have an id from 0 to {}, found {}", symbols,
-                               kTokenIdEnd - 1, json_brief(value)));
+                   fmt::format("vocab: {} should have an id from 0 to {}, found {}",
+                               quoted_name(symbols), kTokenIdEnd - 1, json_brief(value)));
     }
     // An entry that is not spelt in the byte alphabet is an added token that is listed here as
     // well.
@@ -138,7 +139,7 @@ Result<TokenId> Tokenizer::Impl::read_merge_part(std::string_view symbols, size_
   const TokenId id = bytes ? vocabulary.find(*bytes) : kNoToken;
   if (id != kNoToken) return id;
   return Error(ErrorCode::kCorrupt,
-               fmt::format("merge {}: '{}' is not in the vocabulary", index, symbols));
+               fmt::format("merge {}: {} is not in the vocabulary", index, quoted_name(symbols)));
 }
 
 Result<std::vector<Merge>> Tokenizer::Impl::read_merges(const json& model) const {
@@ -177,7 +178,7 @@ Result<void> Tokenizer::Impl::read_model(const json& model) {
 
 Result<void> Tokenizer::Impl::read_added(const json& entry, const json& model_vocabulary) {
   TRY_ASSIGN(const std::string_view content, string_member(entry, "content", "added_tokens"));
-  const std::string what = fmt::format("added token '{}'", content);
+  const std::string what = "added token " + quoted_name(content);
   if (content.empty() || content.size() > kAddedTokenBytesMax) {
     return Error(ErrorCode::kCorrupt, fmt::format("added token of {} bytes; 1 to {} are possible",
                                                   content.size(), kAddedTokenBytesMax));
