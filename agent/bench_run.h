@@ -20,7 +20,7 @@ struct BenchFigure {
   double prefill_median_tps = 0;
   double decode_tps = 0;         // 1 / best mean over a quarter of the tokens
   double decode_median_tps = 0;  // 1 / median of a token
-  double ttft_ms = 0;            // From the request to its first token: prefill and one sample.
+  double ttft_ms = 0;            // From the request to its first token: the median prefill.
   uint64_t kv_bytes = 0;
   uint64_t state_bytes = 0;  // Linear states and journals.
   uint64_t rss_bytes = 0;

@@ -88,6 +88,10 @@ uint64_t bytes_per_token(const engine::Model& model) {
     total +=
         bytes(layer.moe.router) + static_cast<uint64_t>(model.config.num_experts_per_token) *
                                       (bytes(expert.gate) + bytes(expert.up) + bytes(expert.down));
+    if (!layer.moe.has_shared) continue;
+    const engine::MlpWeights& shared = layer.moe.shared;
+    total +=
+        bytes(layer.moe.shared_gate) + bytes(shared.gate) + bytes(shared.up) + bytes(shared.down);
   }
   return total;
 }

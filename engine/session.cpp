@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "base/check.h"
 #include "engine/anchor_file.h"
@@ -16,6 +17,12 @@ constexpr size_t kRoomTokens = 8192;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+bool all_finite(std::span<const float> values) {
+  bool finite = true;
+  for (const float value : values) finite &= std::isfinite(value);
+  return finite;
 }
 
 }  // namespace
@@ -178,7 +185,15 @@ Result<const float*> Session::next_row() {
 Result<TokenId> Session::sample(const SampleOptions& options) {
   CHECK(!log_.empty());
   TRY_ASSIGN(const float* row, next_row());
-  const TokenId id = sampler_.sample({row, logits_.size()}, options, log_.size());
+  const std::span<const float> candidates(row, logits_.size());
+  // Damaged weights: any token would be as good, and sorting needs numbers that have an order.
+  if (!all_finite(candidates)) {
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("the model's logits after {} tokens are not all finite numbers; its "
+                             "weights are damaged, or not meant for this precision",
+                             log_.size()));
+  }
+  const TokenId id = sampler_.sample(candidates, options, log_.size());
   const auto total = static_cast<int64_t>(log_.size());
   TRY(push(std::span<const TokenId>(&id, 1)));
   drafter_.observe(id);

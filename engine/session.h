@@ -59,7 +59,7 @@ class Session {
   Result<void> all_logits(std::vector<float>* all);
 
   // Draws the next token and appends it to the log; the same one with and without speculation.
-  // Errors: as append() and logits().
+  // Errors: as append() and logits(); kCorrupt when a logit is not a finite number.
   Result<TokenId> sample(const SampleOptions& options);
 
   // Computes what is pending and keeps a copy of the state there, to come back to without prefill.

@@ -11,6 +11,7 @@
 #include "engine/added_tokens.h"
 #include "engine/bpe.h"
 #include "engine/byte_alphabet.h"
+#include "engine/json_brief.h"
 #include "engine/normalizer.h"
 #include "engine/pre_tokenizer.h"
 #include "engine/tokenizer_json.h"
@@ -55,14 +56,14 @@ namespace {
 // Options of the BPE model that change its results and that no byte-level tokenizer in use sets.
 Result<void> refuse_other_models(const json& model) {
   const json& type = member(model, "type");
-  if (!type.is_null() && type != "BPE") return unknown_component("model", type.dump(), "BPE");
+  if (!type.is_null() && type != "BPE") return unknown_component("model", json_brief(type), "BPE");
   const json& dropout = member(model, "dropout");
   if (!dropout.is_null() && dropout != 0) {
-    return unknown_component("model dropout", dropout.dump(), "null");
+    return unknown_component("model dropout", json_brief(dropout), "null");
   }
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     const json& affix = member(model, key);
-    if (!affix.is_null() && affix != "") return unknown_component(key, affix.dump(), "null");
+    if (!affix.is_null() && affix != "") return unknown_component(key, json_brief(affix), "null");
   }
   TRY_ASSIGN(const bool byte_fallback, bool_member(model, "byte_fallback", false, "model"));
   if (byte_fallback) return unknown_component("model byte_fallback", "true", "false");
@@ -121,7 +122,7 @@ Result<void> Tokenizer::Impl::read_vocabulary(const json& model) {
     if (id < 0 || id >= kTokenIdEnd) {
       return Error(ErrorCode::kCorrupt,
                    fmt::format("vocab: '{}' should have an id from 0 to {}, found {}", symbols,
-                               kTokenIdEnd - 1, value.dump()));
+                               kTokenIdEnd - 1, json_brief(value)));
     }
     // An entry that is not spelt in the byte alphabet is an added token that is listed here as
     // well.
@@ -189,7 +190,7 @@ Result<void> Tokenizer::Impl::read_added(const json& entry, const json& model_vo
   const int64_t id = integer_or_minus_one(id_value);
   if (id < 0 || id >= kTokenIdEnd) {
     return Error(ErrorCode::kCorrupt, fmt::format("{}: id should be 0 to {}, found {}", what,
-                                                  kTokenIdEnd - 1, id_value.dump()));
+                                                  kTokenIdEnd - 1, json_brief(id_value)));
   }
   const auto token = static_cast<TokenId>(id);
   const auto listed = model_vocabulary.find(std::string(content));

@@ -30,7 +30,7 @@ class TensorSource {
   // A matrix of the bulk of the model: as tiles where the precision and its type allow.
   MatrixView matrix(const std::string& name, int64_t rows, int64_t cols) {
     const std::string* tiles = tile_value(name);
-    if (tiles != nullptr) return tiled(name, *tiles, rows, cols);
+    if (tiles != nullptr) return tiled(name, *tiles, rows, cols, packer_);
     if (packer_ == nullptr) return plain(name, rows, cols);
     const TensorInfo* info = get(name, {rows, cols});
     if (info == nullptr) return {};
@@ -38,11 +38,11 @@ class TensorSource {
     return packed.data != nullptr || error_ ? packed : plain(name, rows, cols);
   }
 
-  // A matrix whose inputs are never rounded (embedding, router, lm_head), unless the file has
-  // tiles.
+  // A matrix whose inputs are never rounded (embedding, router, lm_head): row-major, since the ops
+  // that read it know no tiles. Tiles of a file are widened.
   MatrixView plain(const std::string& name, int64_t rows, int64_t cols) {
     const std::string* tiles = tile_value(name);
-    if (tiles != nullptr) return tiled(name, *tiles, rows, cols);
+    if (tiles != nullptr) return tiled(name, *tiles, rows, cols, nullptr);
     const TensorInfo* info = get(name, {rows, cols});
     if (info == nullptr) return {};
     MatrixView view;
@@ -54,11 +54,12 @@ class TensorSource {
     return view;
   }
 
-  // lm_head: its inputs are rounded only where the file has it in blocks.
+  // lm_head: its inputs are rounded only where the file has it in blocks or tiles.
   MatrixView head(const std::string& name, int64_t rows, int64_t cols) {
     const TensorInfo* info = files_.find(name);
-    const bool is_blocks = info != nullptr && block_type_of(*info).has_value();
-    return is_blocks ? matrix(name, rows, cols) : plain(name, rows, cols);
+    const bool is_quantised =
+        tile_value(name) != nullptr || (info != nullptr && block_type_of(*info).has_value());
+    return is_quantised ? matrix(name, rows, cols) : plain(name, rows, cols);
   }
 
   std::vector<float> vector(const std::string& name, int64_t size) {
@@ -90,7 +91,9 @@ class TensorSource {
     return *result;
   }
 
-  MatrixView tiled(const std::string& name, const std::string& value, int64_t rows, int64_t cols) {
+  // packer: null for float32 weights instead of tiles.
+  MatrixView tiled(const std::string& name, const std::string& value, int64_t rows, int64_t cols,
+                   WeightPacker* packer) {
     if (error_) return {};
     Result<MatrixView> shape = parse_tile_value(value);
     if (!shape) {
@@ -106,7 +109,7 @@ class TensorSource {
     const auto panel = static_cast<int64_t>(kernels::panel_bytes(shape->dtype, cols));
     const TensorInfo* info = get(name, {kernels::num_panels(rows), panel});
     if (info == nullptr) return {};
-    if (packer_ != nullptr) return keep(packer_->add_tiles(*info, *shape));
+    if (packer != nullptr) return keep(packer->add_tiles(*info, *shape));
     if (!dequantises_) return *shape;
     shape->data = info->data.data();
     std::vector<float>& copy = owner_->dequantised.emplace_back();
@@ -184,11 +187,13 @@ class TensorSource {
       return nullptr;
     }
     const bool is_plain = info->dtype == "F32" || info->dtype == "F16" || info->dtype == "BF16";
-    const bool is_tile = tile_value(name) != nullptr && info->dtype == "U8";
-    if (!is_plain && !is_tile && (shape.size() < 2 || !block_type_of(*info))) {
-      error_ =
-          Error(ErrorCode::kUnsupported,
-                fmt::format("tensor '{}' is {}, expected F32, F16 or BF16", name, info->dtype));
+    const bool is_matrix = shape.size() == 2;
+    const bool is_tile = is_matrix && tile_value(name) != nullptr;
+    const bool is_known = is_plain || (is_matrix && block_type_of(*info));
+    if (is_tile ? info->dtype != "U8" : !is_known) {
+      error_ = Error(ErrorCode::kUnsupported,
+                     fmt::format("tensor '{}' is {}, expected {}", name, info->dtype,
+                                 is_tile ? "U8 (tiles)" : "F32, F16 or BF16"));
       return nullptr;
     }
     return info;
@@ -248,8 +253,8 @@ void load_moe(TensorSource& source, const ModelConfig& config, const std::string
   }
   if (config.shared_intermediate_size == 0) return;
   weights->has_shared = true;
-  // The published code sizes this MLP with intermediate_size, vLLM with shared_intermediate_size:
-  // the file decides between the two.
+  // The published code sizes this MLP with intermediate_size, vLLM with shared_intermediate_size.
+  // Only where both are equal a file fits both; the published code decides.
   const std::string shared = prefix + "shared_mlp.";
   weights->shared = load_mlp(source, shared + "gate_proj.weight", shared + "up_proj.weight",
                              shared + "down_proj.weight", config.intermediate_size, hidden);

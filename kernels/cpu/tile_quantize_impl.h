@@ -45,7 +45,8 @@ inline void quantize_group(const float* x, QuantGroup* out) {
   constexpr float kRounder = 12582912.0f;
   IntVec half[2] = {};
   for (int i = 0; i < 32; i += kLanes) {
-    const IntVec q = bits<IntVec>(load(x + i) * inverse + kRounder) - 0x4B400000;
+    // The low byte alone: of what is not finite the rest is large, and sums of it would overflow.
+    const IntVec q = ((bits<IntVec>(load(x + i) * inverse + kRounder) - 0x4B400000) << 24) >> 24;
     half[i / 16] += q;
     for (int lane = 0; lane < kLanes; ++lane) out->q[i + lane] = static_cast<int8_t>(q[lane]);
   }

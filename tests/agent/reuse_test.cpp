@@ -99,7 +99,8 @@ class ReuseTest : public testing::Test {
     SessionRecord header;
     header.id = "t" + std::to_string(runs_++);
     auto transcript = *Transcript::create(base_ + "/" + header.id, header);
-    const SessionStart start{client, writer, transcript, profile_, "", base_ + "/state.bin", ""};
+    const SessionStart start{client, writer, transcript, profile_, state_key_, base_ + "/state.bin",
+                             ""};
     events_ = Quiet();
     AgentOptions options;
     const Result<int64_t> reused = continuation != nullptr
@@ -136,6 +137,7 @@ class ReuseTest : public testing::Test {
   std::string base_;
   std::unique_ptr<engine::Engine> engine_;
   Profile profile_;
+  std::string state_key_;
   Quiet events_;
   int runs_ = 0;
   int64_t rows_ = 0;
@@ -204,6 +206,22 @@ TEST_F(ReuseTest, ADamagedStateIsToldAndTheRunGoesOnByPrefilling) {
   expect_each_token_once();
 }
 
+// For instance of another precision: the run goes on, and the user learns why it begins slowly.
+TEST_F(ReuseTest, AStateOfAnotherKindIsToldToo) {
+  run({calls(read_), "Done."});
+  const std::vector<TokenId> before = log_;
+  engine::SessionOptions narrow;
+  narrow.kv_dtype = kernels::DType::kBF16;
+  auto other = engine_->open_session(narrow);
+  ASSERT_TRUE(other && other->append(before) && other->save(base_ + "/state.bin"));
+  const Continuation continuation = answered(before, 2);
+  state_key_ = "model";
+  const Outcome outcome = run({"Yes."}, &continuation);
+  EXPECT_EQ(outcome.exit_code, ExitCode::kDone);
+  EXPECT_EQ(events_.refused, 1);
+  expect_each_token_once();
+}
+
 TEST_F(ReuseTest, TheStoreOfPrefixesKeepsWhatWasUsedLast) {
   const std::filesystem::path folder = base_ + "/prefix";
   std::filesystem::create_directory(folder);
@@ -214,6 +232,12 @@ TEST_F(ReuseTest, TheStoreOfPrefixesKeepsWhatWasUsedLast) {
     std::filesystem::last_write_time(path, now - std::chrono::hours(i));
   }
   ASSERT_TRUE(write_file_atomic((folder / "other").string(), std::string(1000, 'x')));
+  const std::filesystem::path abandoned = folder / "7.state.aBcDeF";
+  const std::filesystem::path being_written = folder / "8.state.aBcDeF";
+  for (const auto& path : {abandoned, being_written}) {
+    ASSERT_TRUE(write_file_atomic(path.string(), std::string(1000, 'x')));
+  }
+  std::filesystem::last_write_time(abandoned, now - std::chrono::hours(2));
   const auto left = [&] {
     std::string names;
     for (int i = 0; i < 5; ++i) {
@@ -224,6 +248,8 @@ TEST_F(ReuseTest, TheStoreOfPrefixesKeepsWhatWasUsedLast) {
   };
   trim_prefixes(folder.string(), "", 500);
   EXPECT_EQ(left(), "01234");
+  EXPECT_FALSE(std::filesystem::exists(abandoned));
+  EXPECT_TRUE(std::filesystem::exists(being_written));
   trim_prefixes(folder.string(), (folder / "4.state").string(), 399);
   EXPECT_EQ(left(), "014");
   trim_prefixes(folder.string(), (folder / "4.state").string(), 0);

@@ -1,5 +1,5 @@
 // Decoding allocates nothing: every operator new of this program is counted, and every request to
-// the device. A new page of keys and values, every 256 tokens, is the one exception.
+// the device. A new page of keys and values, every kKvPageTokens tokens, is the one exception.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -114,7 +114,7 @@ TEST_P(DecodeAllocationTest, AStepAllocatesNothing) {
       if (!id) FAIL() << id.error().message();
     }
     EXPECT_EQ(allocations.load() - before, 0);
-    EXPECT_LT(session->token_log().size(), 256u) << "within a page";
+    EXPECT_LT(session->token_log().size(), size_t{KvCache::kPageTokens}) << "within a page";
   }
 }
 

@@ -6,6 +6,8 @@
 #include "base/file_io.h"
 #include "engine/model.h"
 #include "engine/session.h"
+#include "engine/weight_packer.h"
+#include "kernels/tiles.h"
 #include "tests/base/temporary_folder.h"
 #include "tests/engine/raw_safetensors.h"
 
@@ -172,6 +174,62 @@ TEST_F(LoadModelTest, AConfigOfImpossibleSizeIsRefusedAtOnce) {
   write_plain(folder_.file("config.json"), config.dump());
   write_raw(folder_.file("model.safetensors"), tensors_);
   EXPECT_NE(failure(ErrorCode::kCorrupt).find("qkv_proj"), std::string::npos);
+}
+
+// A norm is a vector: bytes that claim to be tiles would be read beyond their end.
+TEST_F(LoadModelTest, AVectorIsNeverInTiles) {
+  for (const std::string& name :
+       {kFinalNorm, std::string("model.layers.0.self_attn.norm.weight")}) {
+    RawTensors changed = tensors_;
+    RawTensor& norm = changed[name];
+    norm.dtype = "U8";
+    norm.bytes = std::string(static_cast<size_t>(norm.shape[0]), '\1');
+    write_model(folder_.path(), kGolden, changed, 0);
+    add_metadata(folder_.file("model.safetensors"), {{kTileKeyPrefix + name, "q8 1 32"}});
+    const std::string message = failure(ErrorCode::kUnsupported);
+    EXPECT_NE(message.find("'" + name + "' is U8, expected F32"), std::string::npos) << message;
+  }
+}
+
+// Tiles are bytes: numbers of another type and of the right shape are not taken for them.
+TEST_F(LoadModelTest, TilesAreBytes) {
+  const std::string name = "model.layers.0.block_sparse_moe.experts.0.w1.weight";
+  const RawTensor matrix = tensors_[name];
+  const int64_t rows = matrix.shape[0];
+  const int64_t cols = matrix.shape[1];
+  const auto panel = static_cast<int64_t>(kernels::panel_bytes(kernels::DType::kTileQ8, cols));
+  tensors_[name] = {"F32",
+                    {kernels::num_panels(rows), panel},
+                    std::string(static_cast<size_t>(4 * kernels::num_panels(rows) * panel), '\0')};
+  write_model(folder_.path(), kGolden, tensors_, 0);
+  add_metadata(
+      folder_.file("model.safetensors"),
+      {{kTileKeyPrefix + name, "q8 " + std::to_string(rows) + " " + std::to_string(cols)}});
+  const std::string message = failure(ErrorCode::kUnsupported);
+  EXPECT_NE(message.find("'" + name + "' is F32, expected U8"), std::string::npos) << message;
+}
+
+TEST_F(LoadModelTest, LogitsThatAreNotNumbersEndTheReply) {
+  const float bad = NAN;
+  std::string& head = tensors_["lm_head.weight"].bytes;
+  std::memcpy(head.data() + head.size() / 8 * 4, &bad, sizeof bad);
+  write_model(folder_.path(), kGolden, tensors_, 0);
+  const Result<std::unique_ptr<Model>> model = load_model(folder_.path());
+  ASSERT_TRUE(model) << model.error().message();
+  const auto device = kernels::make_cpu_device({1});
+  ASSERT_TRUE(device);
+  for (const Speculation speculation : {Speculation::kOff, Speculation::kAlways}) {
+    SessionOptions options;
+    options.speculation = speculation;
+    Result<Session> session = Session::open(**model, **device, options);
+    ASSERT_TRUE(session);
+    ASSERT_TRUE(session->append(std::vector<TokenId>{1, 2, 3, 4, 1, 2, 3}));
+    const Result<TokenId> token = session->sample({});
+    ASSERT_FALSE(token);
+    EXPECT_EQ(token.error().code(), ErrorCode::kCorrupt);
+    EXPECT_NE(token.error().message().find("not all finite"), std::string::npos);
+    EXPECT_EQ(session->token_log().size(), 7u);
+  }
 }
 
 }  // namespace

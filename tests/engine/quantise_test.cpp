@@ -115,6 +115,21 @@ TEST(TileEncodingTest, ErrorsAreThoseOfTheFormat) {
   EXPECT_FALSE(kernels::encode_panel(DType::kTileQ8, weights.data(), rows, cols, tiles.data()));
 }
 
+// The scale of these is so small that float32 has no reciprocal of it.
+TEST(TileEncodingTest, WeightsNearZeroStayThere) {
+  std::vector<float> weights(64);
+  for (size_t i = 0; i < 64; ++i) weights[i] = i % 2 == 0 ? 1e-37f : -1e-39f;
+  for (const DType dtype : {DType::kTileQ8, DType::kTileQ4, DType::kTileI8}) {
+    std::vector<char> tiles(kernels::panel_bytes(dtype, 64));
+    ASSERT_TRUE(kernels::encode_panel(dtype, weights.data(), 1, 64, tiles.data()));
+    const kernels::MatrixView view{tiles.data(), dtype, 1, 64};
+    for (int64_t c = 0; c < 64; ++c) {
+      const float want = weights[static_cast<size_t>(c)];
+      EXPECT_LE(std::fabs(kernels::weight_at(view, 0, c) - want), std::fabs(want)) << c;
+    }
+  }
+}
+
 TEST(TileEncodingTest, Q4KeepsWhatFitsExactly) {
   std::vector<float> weights(64);
   for (size_t i = 0; i < 64; ++i)
@@ -213,6 +228,31 @@ TEST_F(QuantiseModelTest, LmHeadCanStay) {
   EXPECT_EQ(files->find("model.layers.0.self_attn.qkv_proj.weight")->dtype, "U8");
   EXPECT_EQ(files->metadata().at("levin.tile:model.layers.0.self_attn.qkv_proj.weight"),
             "q8 768 256");
+}
+
+// Another program may write tiles for any matrix. Embedding and router are then widened: the ops
+// that read them know rows only.
+TEST_F(QuantiseModelTest, TilesOfEmbeddingAndRouterAreRead) {
+  RawTensors tensors = read_raw(source() + "/model.safetensors");
+  std::map<std::string, std::string> metadata;
+  for (const std::string name :
+       {"model.embed_tokens.weight", "model.layers.0.block_sparse_moe.gate.weight"}) {
+    RawTensor& one = tensors[name];
+    const int64_t rows = one.shape[0];
+    const int64_t cols = one.shape[1];
+    const int64_t panels = kernels::num_panels(rows);
+    const size_t panel = kernels::panel_bytes(DType::kTileBF16, cols);
+    std::string tiles(static_cast<size_t>(panels) * panel, '\0');
+    kernels::pack_bf16_panels({one.bytes.data(), DType::kF32, rows, cols}, 0, panels, tiles.data());
+    one = {"U8", {panels, static_cast<int64_t>(panel)}, tiles};
+    metadata[kTileKeyPrefix + name] = "bf16 " + std::to_string(rows) + " " + std::to_string(cols);
+  }
+  const std::vector<float> expected = logits_of(source(), Precision::kExact);
+  write_raw(source() + "/model.safetensors", tensors);
+  add_metadata(source() + "/model.safetensors", metadata);
+  for (const Precision precision : {Precision::kExact, Precision::kNative}) {
+    EXPECT_LT(largest_difference(logits_of(source(), precision), expected), 0.3);
+  }
 }
 
 TEST_F(QuantiseModelTest, WeightsThatAreNotNumbersAreNamed) {

@@ -2,6 +2,7 @@
 // are those of an unbroken run, bit for bit (same kernels, same thread count or not).
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -412,6 +413,25 @@ TEST_F(StateTest, DamagedFilesAreRefused) {
   const Result<void> loaded = other.load(path);
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code(), ErrorCode::kUnsupported);
+}
+
+// The checksum keeps accidents out, not intent: a layout of a million lists must not end the stack.
+TEST_F(StateTest, AHeaderThatIsTooDeepIsRefused) {
+  const std::string header = R"({"has_logits":false,"num_tokens":0,"layout":)" +
+                             std::string(1'000'000, '[') + std::string(1'000'000, ']') + "}";
+  std::string file = "LEVNSTAT";
+  for (const uint32_t value : {uint32_t{2}, static_cast<uint32_t>(header.size())}) {
+    file.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
+  file += header;
+  const XXH64_hash_t checksum = XXH3_64bits(file.data(), file.size());
+  file.append(reinterpret_cast<const char*>(&checksum), sizeof checksum);
+  const std::string path = folder_ + "/deep.bin";
+  ASSERT_TRUE(write_file_atomic(path, file));
+  const Result<void> loaded = session().load(path);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code(), ErrorCode::kCorrupt);
+  EXPECT_NE(loaded.error().message().find("expected at most 4096"), std::string::npos);
 }
 
 }  // namespace
