@@ -85,6 +85,10 @@ struct BenchOptions {
   std::string depths = "0";  // "0,8k,1M"
   int64_t prefill_tokens = 512;
   int64_t decode_tokens = 64;
+  int64_t shared_tokens = 0;  // Before a turn; 0: four times prefill_tokens.
+  std::string fill = "read";  // How a depth is reached: "read" or "synthetic".
+  std::string states_folder;  // Of states at depths; empty: none are kept.
+  double seconds_max = 0;     // To reach one depth; 0: no limit.
   bool json = false;
   std::string svg;  // Path of a plot; empty: none.
 };

@@ -141,6 +141,18 @@ void add_bench(CLI::App& parent, BenchOptions& options, Action& action) {
       ->check(CLI::Range(1, 1 << 20));
   app->add_option("--decode", options.decode_tokens, "Tokens decoded per figure [64]")
       ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--shared", options.shared_tokens,
+                  "Tokens before the turn that is measured [4 x --prefill]")
+      ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--states", options.states_folder,
+                  "Keep the states at each depth in this folder, and go on from those kept there");
+  app->add_option("--seconds", options.seconds_max,
+                  "Time to come from one depth to the next [no limit]")
+      ->check(CLI::PositiveNumber);
+  app->add_option("--fill", options.fill,
+                  "read: the context is prefilled; synthetic: it is filled with copies of 1,024 "
+                  "tokens, which tells the speed of decoding at once [read]")
+      ->check(CLI::IsMember({"read", "synthetic"}));
   app->add_option("--precision", options.model.precision, "exact or native")
       ->check(CLI::IsMember({"exact", "native"}));
   app->add_option("--kv", options.model.kv, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
@@ -191,7 +203,8 @@ void add_tool(CLI::App& parent, ToolOptions& options, Action& action,
   CLI::App* app = parent.add_subcommand(
       "tool",
       "Run one tool: arguments as JSON on stdin, the text that a model would see on stdout");
-  app->add_option("name", options.name, "bash, read, search, edit, write, map, apply-patch or test")->required();
+  app->add_option("name", options.name, "bash, read, search, edit, write, map, apply-patch or test")
+      ->required();
   app->add_option("--workspace", options.workspace, "Folder to work in")->capture_default_str();
   add_sandbox_option(*app, &options.sandbox);
   app->callback([&] { action = [&] { return command_tool(options, interrupted); }; });

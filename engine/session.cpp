@@ -319,6 +319,13 @@ Result<void> Session::load(const std::string& path) {
     return Error(ErrorCode::kLimit, fmt::format("{}: holds {} tokens, this session takes {}", path,
                                                 total, options_.context_tokens_max));
   }
+  adopt(std::move(saved));
+  return {};
+}
+
+void Session::adopt(SavedState saved) {
+  CHECK(static_cast<int64_t>(saved.log.size()) == saved.state.num_tokens, saved.log.size(),
+        saved.state.num_tokens);
   num_ahead_ = 0;
   drafter_.clear();
   log_ = std::move(saved.log);
@@ -326,10 +333,9 @@ Result<void> Session::load(const std::string& path) {
   logits_at_ = 0;
   if (!saved.logits.empty()) {
     logits_ = std::move(saved.logits);
-    logits_at_ = total;
+    logits_at_ = static_cast<int64_t>(log_.size());
   }
   anchors_.drop_beyond(-1);  // Parked states are of this model, too: they stay.
-  return {};
 }
 
 Result<void> Session::save_anchors(const std::string& path, size_t bytes_max) const {

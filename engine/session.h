@@ -12,6 +12,7 @@
 #include "engine/model.h"
 #include "engine/parked_states.h"
 #include "engine/sampler.h"
+#include "engine/state_file.h"
 
 namespace levin::engine {
 
@@ -87,6 +88,8 @@ class Session {
   // Replaces log and state by those of `path`. Errors: those of load_state(); kLimit when the log
   // is longer than this session's context. The session is then unchanged.
   Result<void> load(const std::string& path);
+  // Replaces log and state by ones of this model, wherever they come from.
+  void adopt(SavedState saved);
 
   // Keeps the anchors for a later process, at most `bytes_max` of them; load_anchors() adds those
   // that lie within this session's log, of which all must be computed. Errors: those of

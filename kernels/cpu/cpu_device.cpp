@@ -77,15 +77,17 @@ class CpuDevice final : public Device {
            (pool_.num_threads() == 1 ? " thread" : " threads");
   }
 
-  Result<void*> allocate(size_t bytes) override {
+  Result<void*> allocate(size_t bytes, Fill fill) override {
     const bool is_large = bytes >= HugeBlocks::kSmallest;
     const size_t rounded = std::max((bytes + kAlignment - 1) / kAlignment * kAlignment, kAlignment);
-    void* memory = is_large ? huge_.allocate(rounded) : std::aligned_alloc(kAlignment, rounded);
-    if (memory == nullptr) {
+    const HugeBlocks::Block block =
+        is_large ? huge_.allocate(rounded)
+                 : HugeBlocks::Block{std::aligned_alloc(kAlignment, rounded), false};
+    if (block.memory == nullptr) {
       return Error(ErrorCode::kLimit, "cannot allocate " + std::to_string(bytes) + " bytes");
     }
-    std::memset(memory, 0, rounded);
-    return memory;
+    if (fill == Fill::kZero && !block.is_zeroed) std::memset(block.memory, 0, rounded);
+    return block.memory;
   }
   void release(void* memory) override {
     if (!huge_.release(memory)) std::free(memory);
@@ -154,8 +156,8 @@ Result<std::unique_ptr<Device>> make_cpu_device(const CpuOptions& options) {
   return device;
 }
 
-Result<DeviceBuffer> DeviceBuffer::create(Device& device, size_t count) {
-  TRY_ASSIGN(void* memory, device.allocate(count * sizeof(float)));
+Result<DeviceBuffer> DeviceBuffer::create(Device& device, size_t count, Fill fill) {
+  TRY_ASSIGN(void* memory, device.allocate(count * sizeof(float), fill));
   DeviceBuffer buffer;
   buffer.device_ = &device;
   buffer.data_ = static_cast<float*>(memory);

@@ -68,9 +68,9 @@ class CountingDevice final : public kernels::Device {
   const kernels::Ops& ops() const override { return device_.ops(); }
   const kernels::Parallel& parallel() const override { return device_.parallel(); }
   std::string name() const override { return "counting"; }
-  Result<void*> allocate(size_t bytes) override {
+  Result<void*> allocate(size_t bytes, kernels::Fill fill) override {
     ++allocations;
-    return device_.allocate(bytes);
+    return device_.allocate(bytes, fill);
   }
   void release(void* memory) override { device_.release(memory); }
   void copy(void* to, const void* from, size_t bytes) override { device_.copy(to, from, bytes); }

@@ -31,10 +31,10 @@ class ShortOfMemory final : public kernels::Device {
   const kernels::Ops& ops() const override { return device_.ops(); }
   const kernels::Parallel& parallel() const override { return device_.parallel(); }
   std::string name() const override { return "short of memory"; }
-  Result<void*> allocate(size_t bytes) override {
+  Result<void*> allocate(size_t bytes, kernels::Fill fill) override {
     if (allocations_left == 0) return Error(ErrorCode::kLimit, "no memory in this test");
     --allocations_left;
-    return device_.allocate(bytes);
+    return device_.allocate(bytes, fill);
   }
   void release(void* memory) override { device_.release(memory); }
   void copy(void* to, const void* from, size_t bytes) override { device_.copy(to, from, bytes); }
