@@ -36,8 +36,9 @@ TEST_F(BenchTest, ARandomModelIsMeasuredAndPlotted) {
   ASSERT_EQ(run.exit_code, 0) << run.err;
   const Json all = Json::parse(run.out);
   ASSERT_EQ(all.size(), 4u);
-  const std::set<std::string> keys = {"depth",   "threads",  "prefill_tps", "decode_tps",
-                                      "ttft_ms", "kv_bytes", "state_bytes", "rss_bytes"};
+  const std::set<std::string> keys = {
+      "depth",   "threads",  "prefill_tps", "prefill_median_tps", "decode_tps", "decode_median_tps",
+      "ttft_ms", "kv_bytes", "state_bytes", "rss_bytes"};
   for (const Json& one : all) {
     std::set<std::string> found;
     for (const auto& [key, value] : one.items()) {
@@ -51,6 +52,23 @@ TEST_F(BenchTest, ARandomModelIsMeasuredAndPlotted) {
   EXPECT_EQ(all[3]["threads"], 2);
   EXPECT_EQ(all[0]["state_bytes"], all[1]["state_bytes"]);  // Linear states do not grow.
   EXPECT_TRUE(has(read_text(svg), "<polyline"));
+}
+
+// tests/bench/beside_llama.py sets levin beside llama.cpp on such a file.
+TEST_F(BenchTest, TheRandomGgufOfTheComparisonIsRead) {
+  const std::string script = std::string(LEVIN_SOURCE_DIR) + "/tests/bench/random_gguf.py";
+  for (const std::string type : {"Q4_0", "Q8_0"}) {
+    const std::string path = (root_ / (type + ".gguf")).string();
+    const test::ProgramRun made = test::run_program({"python3", script, "long", type, path});
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+    const test::ProgramRun run = levin({"bench", "--model", path, "--threads", "1", "--depth", "0",
+                                        "--prefill", "64", "--decode", "2", "--json"});
+    ASSERT_EQ(run.exit_code, 0) << run.err;
+    EXPECT_GT(Json::parse(run.out)[0]["decode_tps"], 0);
+    // Logits are numbers: a token is drawn.
+    const Told told = this->run({"--model", path, "--max-tokens", "1", "Hello"});
+    EXPECT_EQ(told.program.exit_code, 3) << told.program.err;
+  }
 }
 
 // A state that was kept is where the next measurement begins: no time at all is enough for it.
