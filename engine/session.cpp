@@ -83,7 +83,13 @@ Result<void> Session::compute(LogitRows rows, float* logits) {
     const auto pending = std::span<const TokenId>(log_).subspan(
         static_cast<size_t>(state_.num_tokens), static_cast<size_t>(count));
     const LogitRows wanted = rows == LogitRows::kLast && !is_last ? LogitRows::kNone : rows;
-    TRY(forward(context, pending, wanted, logits));
+    Result<void> done = forward(context, pending, wanted, logits);
+    const bool is_short = !done && done.error().code() == ErrorCode::kLimit;
+    if (is_short && (parked_.drop_oldest() || anchors_.drop_oldest())) continue;  // Once more.
+    if (!done) {
+      return std::move(done).error().context(
+          fmt::format("{} tokens after {}", count, state_.num_tokens));
+    }
     if (rows == LogitRows::kAll) logits += count * model_->config.vocab_size;
   }
   return {};

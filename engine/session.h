@@ -51,7 +51,8 @@ class Session {
   Result<void> append(std::span<const TokenId> tokens);
 
   // Computes what is pending and returns the logits after the last token, [vocab_size]; valid until
-  // the next call. CHECKs that the log is not empty. Errors: kLimit (KV memory).
+  // the next call. CHECKs that the log is not empty. Where memory is short, parked states and
+  // anchors that are not pinned are given up first, oldest first. Errors: kLimit (KV memory).
   Result<std::span<const float>> logits();
 
   // As logits(), for every pending token: [num_pending, vocab_size], appended to *all; on an error
