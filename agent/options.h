@@ -50,6 +50,7 @@ struct QuantizeOptions {
   std::string destination;
   std::string type;  // q8, q4, experts-int8
   std::string text;  // File that quality is measured on; empty: a text of the program's own.
+  std::string chat_template;  // Of a GGUF source; empty: as its own is recognised.
   bool keep_lm_head = false;
   int num_threads = 0;
 };

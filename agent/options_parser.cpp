@@ -174,12 +174,14 @@ void add_random(CLI::App& model, RandomOptions& options, Action& action) {
 void add_quantize(CLI::App& model, QuantizeOptions& options, Action& action) {
   CLI::App* app =
       model.add_subcommand("quantize", "Write a smaller copy, and measure what it cost");
-  app->add_option("source", options.source, "Model folder")->required();
+  app->add_option("source", options.source, "Model folder or GGUF file")->required();
   app->add_option("destination", options.destination, "New folder")->required();
   app->add_option("--type", options.type, "q8, q4 or experts-int8")
       ->required()
       ->check(CLI::IsMember({"q8", "q4", "experts-int8"}));
   app->add_flag("--keep-lm-head", options.keep_lm_head, "lm_head stays as it is");
+  app->add_option("--chat-template", options.chat_template,
+                  "m1, text-01 or vllm, for a GGUF file whose own template is not known");
   app->add_option("--text", options.text, "Measure quality on this file [a text of its own]");
   app->add_option("--threads", options.num_threads, "CPU threads [one per core]")
       ->check(CLI::Range(1, 1024));

@@ -2,12 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <random>
 
 #include "base/file_io.h"
 #include "engine/model.h"
 #include "engine/quantise_model.h"
+#include "engine/safetensors.h"
 #include "engine/session.h"
+#include "engine/tokenizer.h"
 #include "kernels/repack.h"
 #include "kernels/tile_encoding.h"
 #include "kernels/tile_packing.h"
@@ -285,6 +288,101 @@ TEST_F(QuantiseModelTest, FoldersThatCannotBe) {
   EXPECT_EQ(report.error().code(), ErrorCode::kUnsupported);
   EXPECT_NE(report.error().message().find("is U8, only F32, F16 and BF16"), std::string::npos)
       << report.error().message();
+}
+
+// A GGUF file is a source as a folder is: what its blocks stand for is rounded once more.
+TEST_F(QuantiseModelTest, GgufFilesAreQuantised) {
+  for (const std::string dtype : {"F32", "BF16", "Q8_0", "Q6_K"}) {
+    GgufContent content = gguf_of(wide_model(2), dtype);
+    std::ifstream tokenizer(std::string(LEVIN_SOURCE_DIR) +
+                            "/tests/golden/tokenizer/tiny320_o200k/tokenizer.json");
+    add_tokenizer(nlohmann::json::parse(tokenizer), "minimax-m2", 320, &content);
+    const std::string path = folder_.file(dtype + ".gguf");
+    write_plain(path, content.bytes());
+    write_plain(folder_.file(dtype + ".levin.json"), R"({"name": "w", "precision": "exact"})");
+    const std::vector<float> expected = logits_of(path, Precision::kExact);
+    const QuantiseOptions options{path, folder_.file(dtype), QuantType::kQ8, true,
+                                  &device_->parallel()};
+    const Result<QuantiseReport> report = quantise_model(options);
+    ASSERT_TRUE(report) << report.error().message();
+    EXPECT_EQ(report->num_quantised, 31);
+    EXPECT_LT(largest_difference(logits_of(options.destination, Precision::kExact), expected), 0.2);
+    // Embedding and lm_head stay: the very same numbers.
+    const Result<SafeTensors> files = SafeTensors::open_folder(options.destination);
+    ASSERT_TRUE(files) << files.error().message();
+    EXPECT_EQ(files->find("lm_head.weight")->dtype, dtype == "BF16" ? "BF16" : "F32");
+    const auto original = load_model(path);
+    const auto copy = load_model(options.destination);
+    ASSERT_TRUE(original && copy);
+    for (int64_t i = 0; i < 320 * 256; ++i) {
+      ASSERT_EQ(kernels::weight_at((*copy)->weights.lm_head, i / 256, i % 256),
+                kernels::weight_at((*original)->weights.lm_head, i / 256, i % 256));
+    }
+    EXPECT_TRUE(Tokenizer::load(options.destination + "/tokenizer.json"));
+    const Result<std::string> card = read_file(options.destination + "/levin.json");
+    ASSERT_TRUE(card);
+    EXPECT_NE(card->find("\"native\""), std::string::npos);
+  }
+}
+
+TEST_F(QuantiseModelTest, AScaleInTilesThatIsNoNumberIsNamed) {
+  const std::string name = "model.layers.0.self_attn.out_proj.weight";
+  const uint16_t infinite_half = 0xFC00;
+  const float infinite = INFINITY;
+  for (const QuantType type : {QuantType::kQ8, QuantType::kQ4, QuantType::kExpertsInt8}) {
+    ASSERT_TRUE(quantise(type));
+    const bool is_i8 = type == QuantType::kExpertsInt8;
+    const std::string changed =
+        is_i8 ? "model.layers.1.block_sparse_moe.experts.3.w2.weight" : name;
+    Result<std::string> bytes = read_file(copy() + "/model.safetensors");
+    ASSERT_TRUE(bytes);
+    const Result<SafeTensors> files = SafeTensors::open_folder(copy());
+    ASSERT_TRUE(files);
+    // The first scale of the last panel.
+    const TensorInfo* info = files->find(changed);
+    const auto panel = static_cast<size_t>(info->shape[1]);
+    const std::string tensor(reinterpret_cast<const char*>(info->data.data()), info->data.size());
+    const size_t at = bytes->find(tensor) + tensor.size() - panel;
+    if (is_i8) {
+      std::memcpy(bytes->data() + at, &infinite, sizeof infinite);
+    } else {
+      std::memcpy(bytes->data() + at, &infinite_half, sizeof infinite_half);
+    }
+    write_plain(copy() + "/model.safetensors", *bytes);
+    for (const Precision precision : {Precision::kExact, Precision::kNative}) {
+      LoadOptions load;
+      load.precision = precision;
+      const auto model = load_model(copy(), load);
+      ASSERT_FALSE(model);
+      EXPECT_EQ(model.error().code(), ErrorCode::kCorrupt);
+      EXPECT_NE(model.error().message().find("'" + changed + "': a scale is not a finite number"),
+                std::string::npos)
+          << model.error().message();
+    }
+  }
+}
+
+// Precision exact makes float32 copies of quantised weights: refused before the first one where
+// there is no room for all.
+TEST_F(QuantiseModelTest, CopiesThatMemoryDoesNotHoldAreRefusedWithBothSizes) {
+  const std::string gguf = folder_.file("q4.gguf");
+  write_plain(gguf, gguf_of(wide_model(2), "Q4_0").bytes());
+  ASSERT_TRUE(quantise(QuantType::kQ4));
+  for (const std::string& path : {gguf, copy()}) {
+    LoadOptions load;
+    load.widened_bytes_max = 6'000'000;
+    const auto model = load_model(path, load);
+    ASSERT_FALSE(model);
+    EXPECT_EQ(model.error().code(), ErrorCode::kLimit);
+    EXPECT_NE(model.error().message().find("0.01 GB are available"), std::string::npos)
+        << model.error().message();
+    EXPECT_NE(model.error().message().find("--precision native"), std::string::npos);
+    load.widened_bytes_max = 50'000'000;
+    EXPECT_TRUE(load_model(path, load));
+    load.widened_bytes_max = 6'000'000;
+    load.precision = Precision::kNative;
+    EXPECT_TRUE(load_model(path, load)) << "tiles need no copies";
+  }
 }
 
 // GGUF blocks are packed as tiles at load: the same weights, activations rounded.
