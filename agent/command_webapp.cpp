@@ -40,6 +40,8 @@ struct Parts {
   std::unique_ptr<engine::PromptWriter> writer;
   std::unique_ptr<tools::Workspace> workspace;
   std::unique_ptr<sandbox::Sandbox> sandbox;
+  CommandRules rules;
+  std::unique_ptr<sandbox::AuditLog> audit;
   std::string session_id;
   std::string session_folder;
   std::unique_ptr<Transcript> transcript;
@@ -104,6 +106,10 @@ Result<void> open_model_parts(const WebappCommand& command, Parts* parts) {
   TRY_ASSIGN(sandbox::Sandbox sandbox,
              sandbox::Sandbox::open(command_policy(parts->folder, command.run.sandbox)));
   parts->sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
+  for (const std::string& weakening : parts->sandbox->weakenings()) {
+    std::cerr << "levin: " << weakening << "\n";
+  }
+  TRY_ASSIGN(parts->rules, load_command_rules(parts->folder));
   return {};
 }
 
@@ -142,6 +148,9 @@ Result<void> open_session(const GenerateOptions& generate, Parts* parts) {
                  ? CheckpointStore::open(header.workspace, parts->session_folder)
                  : CheckpointStore::open_private(header.workspace, parts->session_folder));
   parts->checkpointer = std::make_unique<SessionCheckpointer>(std::move(store));
+  TRY_ASSIGN(sandbox::AuditLog audit,
+             open_audit(parts->sandbox->policy(), parts->rules, parts->session_id));
+  parts->audit = std::make_unique<sandbox::AuditLog>(std::move(audit));
   TRY(make_directories(parts->session_folder + "/spill"));
   return parts->workspace->allow_reading(parts->session_folder + "/spill");
 }
@@ -214,6 +223,10 @@ Outcome run_rounds(const WebappCommand& command, Parts& parts, const GenerateOpt
   const SteadyClock::time_point start = SteadyClock::now();
   tools::ToolContext tools{
       *parts.workspace, parts.sandbox.get(), {}, &interrupted, parts.session_folder + "/spill"};
+  tools.audit = parts.audit.get();
+  tools.refusal = [&parts](const std::string& command) {
+    return denial_text(command, parts.rules.decide(command));
+  };
   tools.browser = [&parts]() -> Result<tools::WebBrowser*> {
     if (!parts.browser) {
       TRY_ASSIGN(parts.browser, tools::WebBrowser::start());

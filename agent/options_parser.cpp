@@ -39,9 +39,28 @@ std::string refuse_sign(const std::string& text) {
   return text.starts_with('-') ? "expected a whole number of 0 or more, found " + text : "";
 }
 
+// One of the names, which CLI11 then reads as the number behind it. CLI::CheckedTransformer would
+// take those numbers from the user too ("--sandbox 3" is off) and shows them in its message.
+template <typename T>
+CLI::Validator one_of(const std::map<std::string, T>& names) {
+  return CLI::Validator(
+      [names](std::string& text) {
+        std::string known;
+        for (const auto& [name, value] : names) {
+          if (name == text) {
+            text = std::to_string(static_cast<int>(value));
+            return std::string();
+          }
+          known += (known.empty() ? "" : ", ") + name;
+        }
+        return "expected one of " + known + ", found " + text;
+      },
+      "");
+}
+
 void add_sandbox_option(CLI::App& app, sandbox::Profile* profile) {
   app.add_option("--sandbox", *profile, "What commands may do: read-only, workspace or off")
-      ->transform(CLI::CheckedTransformer(kSandboxNames))
+      ->transform(one_of(kSandboxNames))
       ->option_text("read-only|workspace|off [workspace]");
 }
 
@@ -94,7 +113,7 @@ void add_run_options(CLI::App* app, RunOptions& options) {
   static const std::map<std::string, bool> kOnOff = {{"on", true}, {"off", false}};
   app->add_option("--speculate", options.model.speculate,
                   "Guess repetitions of the context ahead; the text is the same")
-      ->transform(CLI::CheckedTransformer(kOnOff))
+      ->transform(one_of(kOnOff))
       ->option_text("on|off [on]");
   app->add_option("--script-chunk", options.model.script_chunk_tokens, "script: tokens at once")
       ->check(CLI::Range(1, 1 << 20));
@@ -221,7 +240,7 @@ void add_sandbox(CLI::App& parent, SandboxOptions& options, Action& action,
   CLI::App* app = parent.add_subcommand(
       "sandbox", "Run any command as a model's commands are run; ends with its exit code");
   app->add_option("--profile", options.profile, "What it may do; full: everything you may")
-      ->transform(CLI::CheckedTransformer(kProfiles))
+      ->transform(one_of(kProfiles))
       ->option_text("read-only|workspace|full [workspace]");
   app->add_option("--workspace", options.workspace, "Folder to work in")->capture_default_str();
   app->add_option("--allow-write", options.writable_folders, "A further folder to write in")
@@ -376,7 +395,7 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
   CLI::App* render = app->add_subcommand("render", "A conversation as JSON on stdin -> text");
   render->add_option("--template", options.chat_template, "m1, vllm or levin")
       ->required()
-      ->transform(CLI::CheckedTransformer(kTemplates));
+      ->transform(one_of(kTemplates));
   render->callback([&] {
     action = [&] { return debug_render(options.chat_template, std::cin, std::cout, std::cerr); };
   });

@@ -151,11 +151,11 @@ std::string no_path_text(std::string_view path, const std::vector<std::string>& 
     best = &file;
   }
   std::string text = "E_PATH no " + std::string(path);
-  if (best != nullptr) return text + ". Did you mean " + *best + "?";
+  if (best != nullptr) return text + ". Did you mean " + shown_name(*best) + "?";
   text += ". Files: ";
   for (size_t index = 0; index < std::min(files.size(), kListedFilesMax); ++index) {
     if (index > 0) text += ", ";
-    text += files[index];
+    text += shown_name(files[index]);
   }
   return text;
 }

@@ -33,7 +33,14 @@ TEST_F(BadInputTest, UnknownWordsAndOptions) {
   expect_refused({"run", "--frobnicate", "task"}, {"--frobnicate"});
   expect_refused({"run", "task", "another"}, {"another"});
   expect_refused({"debug", "render", "--template", "gpt"}, {"--template", "gpt"});
-  expect_refused({"run", "--sandbox", "strong", "task"}, {"--sandbox", "strong"});
+  expect_refused({"run", "--sandbox", "strong", "task"},
+                 {"--sandbox", "strong", "off, read-only, workspace"});
+  // What stands behind the names is nobody's business: 3 would be "off".
+  for (const std::string number : {"0", "1", "3"}) {
+    expect_refused({"run", "--sandbox", number, "task"}, {"--sandbox", "found " + number});
+    expect_refused({"sandbox", "--profile", number, "--", "true"}, {"--profile", "found " + number});
+  }
+  expect_refused({"sandbox", "--limit", "tmp=0", "--", "true"}, {"--limit tmp=0", "1 or more"});
   expect_refused({"run"}, {"task"});
   expect_refused({}, {"subcommand"});
   expect_refused({"model"}, {"subcommand"});

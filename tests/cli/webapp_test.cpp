@@ -168,6 +168,18 @@ TEST_F(WebappTest, OpenHandsTheAddressToTheDesktop) {
   EXPECT_TRUE(has(run.program.err, "levin: open " + url.substr(0, url.size() - 1))) << run.program.err;
 }
 
+TEST_F(WebappTest, RulesAndAuditHoldForItsCommandsToo) {
+  write_text(home_ / "config/policy.toml", "[[rule]]\nprefix = \"touch\"\ndecision = \"deny\"\n");
+  test::ProgramOptions options;
+  options.environment = {{"LEVIN_BROWSER", "/nowhere/chromium"}};
+  const Told run = webapp({block({bash("touch denied"), bash("true")}), page(kRight)}, {}, options);
+  EXPECT_TRUE(fs::exists(out() / "index.html")) << run.program.err;
+  EXPECT_FALSE(fs::exists(out() / "denied"));
+  const std::string log = read_text(home_ / "state/audit.jsonl");
+  EXPECT_TRUE(has(log, "\"ended_by\":\"refused\"")) << log;
+  EXPECT_TRUE(has(log, "\"exit\":0")) << log;
+}
+
 TEST_F(WebappTest, TheReportIsNeverInsideOfTheApp) {
   const Told run = webapp({page(kRight)}, {"--report", (out() / "report").string()});
   EXPECT_EQ(run.program.exit_code, 2);
