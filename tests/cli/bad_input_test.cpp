@@ -1,4 +1,4 @@
-// Wrong command lines, folders, tasks and scripts: exit 2, nothing on stdout, and a message that
+// Wrong command lines, folders, tasks and scripts: exit 2, nothing on stdout but the last event with --json, and a message that
 // says what, where, expected and found.
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,6 +78,17 @@ TEST_F(BadInputTest, TheHomeFolderWithoutARepository) {
                  {plain.string(), "not in a git repository", "git init"}, options);
 }
 
+TEST_F(BadInputTest, ARefusalIsTheLastEventToo) {
+  const test::ProgramRun run = levin({"run", "--json", "--model", script({"Done."}), " "});
+  EXPECT_EQ(run.exit_code, 2);
+  const auto event = nlohmann::json::parse(run.out);
+  EXPECT_EQ(event["type"], "run.failed");
+  EXPECT_EQ(event["reason"], "usage");
+  EXPECT_TRUE(has(event["message"], "task is empty"));
+  EXPECT_TRUE(has(run.err, "task is empty"));
+  EXPECT_FALSE(fs::exists(home_ / "state/sessions")) << "a session was begun";
+}
+
 TEST_F(BadInputTest, ABareRepository) {
   const fs::path bare = root_ / "bare.git";
   ASSERT_EQ(test::run_program({"git", "init", "-q", "--bare", bare.string()}).exit_code, 0);
@@ -136,7 +147,11 @@ TEST_F(BadInputTest, WithoutASandboxCommandsNeedSandboxOff) {
   const std::string model = script({block({bash("echo ran")}), "Done."});
   const test::ProgramRun refused = run_hidden({"run", "--json", "--model", model, "task"});
   EXPECT_EQ(refused.exit_code, 2) << refused.err;
-  EXPECT_EQ(refused.out, "");
+  const auto event = nlohmann::json::parse(refused.out);  // One line, and no session.
+  EXPECT_EQ(event["type"], "run.failed");
+  EXPECT_EQ(event["reason"], "usage");
+  EXPECT_TRUE(has(event["message"], "no sandbox here"));
+  EXPECT_EQ(event["usage"]["generated"], 0);
   EXPECT_TRUE(has(refused.err, "no sandbox here: user namespace: user.max_user_namespaces is 0"))
       << refused.err;
   EXPECT_TRUE(has(refused.err, "--sandbox off")) << refused.err;
