@@ -224,8 +224,8 @@ Outcome run_rounds(const WebappCommand& command, Parts& parts, const GenerateOpt
   tools::ToolContext tools{
       *parts.workspace, parts.sandbox.get(), {}, &interrupted, parts.session_folder + "/spill"};
   tools.audit = parts.audit.get();
-  tools.refusal = [&parts](const std::string& command) {
-    return denial_text(command, parts.rules.decide(command));
+  tools.refusal = [&parts](const std::string& text) {
+    return denial_text(text, parts.rules.decide(text));
   };
   tools.browser = [&parts]() -> Result<tools::WebBrowser*> {
     if (!parts.browser) {

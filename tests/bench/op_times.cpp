@@ -79,7 +79,9 @@ class TimedDevice final : public Device {
   const Ops& ops() const override { return timed_ops; }
   const Parallel& parallel() const override { return of_->parallel(); }
   std::string name() const override { return of_->name(); }
-  Result<void*> allocate(size_t bytes) override { return of_->allocate(bytes); }
+  Result<void*> allocate(size_t bytes, kernels::Fill fill) override {
+    return of_->allocate(bytes, fill);
+  }
   void release(void* memory) override { of_->release(memory); }
   void copy(void* to, const void* from, size_t bytes) override { of_->copy(to, from, bytes); }
   void copy_to_host(void* host, const void* device, size_t bytes) override {
