@@ -23,7 +23,7 @@ size_t acceptance_class(int64_t length) {
 }
 
 size_t aligned_class(int64_t run) {
-  return std::min<size_t>(static_cast<size_t>(std::bit_width(static_cast<uint64_t>(run))), 4);
+  return std::min<size_t>(static_cast<size_t>(std::bit_width(static_cast<uint64_t>(run))), 6);
 }
 
 size_t cost_class(int64_t num_tokens) {

@@ -84,8 +84,9 @@ class Drafter {
   int64_t run_ = 0;           // As DraftAlignment::run() at the first guess.
   // By length of the match: 3, 4-7, 8-15, 16-31, 32 and more. Guesses before any was tried.
   std::array<Acceptance, 5> acceptance_ = {{{1, 3}, {2, 4}, {3, 4}, {3.5, 4}, {3.8, 4}}};
-  // By run: 0, 1, 2-3, 4-7, 8 and more.
-  std::array<Acceptance, 5> aligned_ = {{{2, 3}, {2.5, 3}, {3, 4}, {3.5, 4}, {3.8, 4}}};
+  // By run: 0, 1, 2-3, 4-7, 8-15, 16-31, 32 and more.
+  std::array<Acceptance, 7> aligned_ = {
+      {{2, 3}, {2.5, 3}, {3, 4}, {3.5, 4}, {3.8, 4}, {3.8, 4}, {3.8, 4}}};
   std::array<Cost, kCostSizes> costs_;
   DraftStats stats_;
 };
