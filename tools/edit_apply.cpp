@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kManyLinesMax = 100;  // Line numbers named in E_MANY.
 constexpr size_t kLinesBeforeClosest = 4;
+constexpr int kBesidePercent = 10;
 constexpr int kAlikePercent = 60;  // Less, and two texts have nothing to do with each other.
 
 std::string line_range(std::string_view content, size_t begin, size_t end) {
@@ -37,20 +38,23 @@ std::optional<size_t> only_place(std::string_view content, std::string_view text
   return at;
 }
 
-// Whether the text at `done`, which is an edit's new one, stands where its old one would: the file has
-// nothing that is more like `old`, or what is most like it lies inside. Else `old` is invented, or
-// was copied badly from another place.
+// Whether the text at `done`, which is an edit's new one, stands where its old one would: the file
+// has nothing that is more like `old`, or what is most like it lies inside. Else `old` is invented,
+// or was copied badly from another place.
 bool is_in_place(std::string_view content, const Edit& edit, size_t done) {
   const ClosestText closest = closest_text(content, edit.old_text);
   if (closest.percent < 0) return false;
   const std::vector<std::string_view> lines = lines_of(content);
   const std::string_view first = stripped(lines[closest.first_line - 1]);
   const std::string_view last = stripped(lines[closest.last_line - 1]);
-  const bool is_inside = first.data() >= content.data() + done &&
-                         last.data() + last.size() <= content.data() + done + edit.new_text.size();
+  const char* const begin = content.data() + done;
+  const char* const end = begin + edit.new_text.size();
+  const bool is_inside = first.data() >= begin && last.data() + last.size() <= end;
   if (is_inside) return closest.percent >= kAlikePercent;
   const int percent = likeness(edit.old_text, edit.new_text);
-  return percent >= kAlikePercent && percent >= closest.percent;
+  // Whole lines beside it may be a little more like `old` than the new text alone.
+  const bool is_beside = first.data() < end && last.data() + last.size() > begin;
+  return percent >= kAlikePercent && percent + (is_beside ? kBesidePercent : 0) >= closest.percent;
 }
 
 // Looks one edit up; appends its spans, or returns the E_ text.

@@ -21,8 +21,11 @@ using engine::TokenId;
 // A session of the embedded model whose replies are given.
 class ScriptedSession final : public ModelClient {
  public:
-  ScriptedSession(engine::Engine& engine, std::vector<std::string> replies)
-      : engine_(engine), session_(*engine.open_session({})), replies_(std::move(replies)) {
+  ScriptedSession(engine::Engine& engine, std::vector<std::string> replies,
+                  int64_t context_tokens_max)
+      : engine_(engine),
+        session_(*engine.open_session({.context_tokens_max = context_tokens_max})),
+        replies_(std::move(replies)) {
     session_.set_trace([this](std::string_view name, int64_t, const float*, int64_t n, int64_t) {
       if (name == "embed") rows_computed += n;
     });
@@ -91,7 +94,7 @@ class ReuseTest : public testing::Test {
 
   // One run of the agent; what it computed is in rows_.
   Outcome run(const std::vector<std::string>& replies, const Continuation* continuation = nullptr) {
-    ScriptedSession client(*engine_, replies);
+    ScriptedSession client(*engine_, replies, context_tokens_max_);
     const auto writer = *engine::PromptWriter::create(engine_->tokenizer());
     auto workspace = *tools::Workspace::open(base_ + "/work");
     tools::ToolContext context{workspace, nullptr, {}, nullptr, ""};
@@ -131,6 +134,7 @@ class ReuseTest : public testing::Test {
   static std::string calls(const std::string& lines) {
     return "<tool_calls>\n" + lines + "\n</tool_calls>";
   }
+  int64_t context_tokens_max_ = 0;  // 0: the model's.
   const std::string read_ = R"({"name": "read", "arguments": {"path": "a.txt"}})";
   const std::string bash_ = R"({"name": "bash", "arguments": {"command": "rm a.txt"}})";
 
@@ -145,6 +149,16 @@ class ReuseTest : public testing::Test {
   std::vector<TokenId> log_;
   std::string text_;
 };
+
+TEST_F(ReuseTest, AContextThatFillsInsideAReplyIsTheReason) {
+  context_tokens_max_ = 400;
+  std::string endless;
+  for (int word = 0; word < 600; ++word) endless += "word" + std::to_string(word) + " ";
+  const Outcome outcome = run({endless});
+  EXPECT_EQ(outcome.exit_code, ExitCode::kLimit);
+  EXPECT_EQ(outcome.reason, "context");
+  EXPECT_NE(outcome.message.find("400"), std::string::npos) << outcome.message;
+}
 
 TEST_F(ReuseTest, AMalformedCallCostsItsAnswerOnly) {
   const Outcome outcome = run({calls(R"({"name": "read", "arguments": {"path": )"),

@@ -392,6 +392,40 @@ TEST_F(RepoIndexTest, OddFilesAreNamedNotParsed) {
   EXPECT_EQ(symbols({.pattern = "after_bytes"}).total, 1u);
 }
 
+TEST_F(RepoIndexTest, LargeFilesAreReadInPieces) {
+  std::string c;
+  std::string python;
+  std::string bad;
+  for (int item = 0; item < 9'000; ++item) {
+    const std::string number = std::to_string(item);
+    c += "static int item_" + number + "(int x)\n{\n  return table[x] + other(" + number +
+         ", x) * 3;\n}\n\n";
+    python += "def piece_" + number + "(x):\n    y = [x, " + number + "]\n\n    return f(y)\n\n";
+    bad += "[[[[[[[[[\n\n";
+  }
+  ASSERT_GT(c.size(), 600'000u);
+  put("large.c", c);
+  put("large.py", python);
+  put("bad.c", bad);  // Pieces of nothing but errors.
+  EXPECT_EQ(map().report.not_parsed, 1u);
+  EXPECT_EQ(symbols({.pattern = "item_"}).total, 9'000u);
+  for (const int item : {0, 1, 4'567, 8'999}) {
+    const SymbolHits in_c = symbols({.pattern = "item_" + std::to_string(item) + "$"});
+    ASSERT_EQ(in_c.total, 1u);
+    EXPECT_EQ(in_c.hits[0].line, static_cast<uint32_t>(item * 5 + 1));
+    const SymbolHits in_python = symbols({.pattern = "piece_" + std::to_string(item) + "$"});
+    ASSERT_EQ(in_python.total, 1u);
+    EXPECT_EQ(in_python.hits[0].line, static_cast<uint32_t>(item * 5 + 1));
+  }
+}
+
+TEST_F(RepoIndexTest, HeadersAreReadAsTheLanguageThatFits) {
+  put("plain.h", "int new(int class);\nint delete_all(struct item *template, int namespace);\n");
+  put("plus.h", "namespace app { class Widget { int draw(); }; }\n");
+  EXPECT_EQ(defined("plain.h"), (Names{"declaration new:1", "declaration delete_all:2"}));
+  EXPECT_EQ(defined("plus.h"), (Names{"namespace app:1", "class Widget:1", "declaration draw:1"}));
+}
+
 TEST_F(RepoIndexTest, DatabaseOfAnotherFolderIsNotUsed) {
   put("a.py", "def one(): pass\n");
   map();

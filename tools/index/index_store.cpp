@@ -16,7 +16,7 @@ namespace {
 
 // Raised when the meaning of a row changes, and when a query or a limit does: then all files are
 // parsed again.
-constexpr const char* kVersion = "2";
+constexpr const char* kVersion = "3";
 
 constexpr const char* kIdKey = "id";
 constexpr const char* kGenerationKey = "generation";
