@@ -186,7 +186,7 @@ TEST_F(JobTest, AJobMayNotFillTheDisk) {
   Result<sandbox::Sandbox> isolated = sandbox::Sandbox::open(policy);
   if (!isolated) GTEST_SKIP() << isolated.error().message();
   jobs_.emplace(*isolated, nullptr);
-  start("head -c 400000000 /dev/zero > big; sync big; sleep 60");
+  start("head -c 64000000 /dev/zero > big; sync big; sleep 60");
   const std::string text = until_end(1);
   jobs_.reset();  // Before the sandbox that it borrows.
   EXPECT_TRUE(text.starts_with("job 1 E_LIMIT stopped: the command filled the disk")) << text;
