@@ -86,7 +86,7 @@ Result<Outcome> Agent::loop() {
     // At a limit only whole calls count; an end marker inside a call gets an answer instead.
     if (generated.finish == FinishReason::kLength && !has_whole_call(reply)) {
       return broken_reply(
-          ExitCode::kLimit, "max_tokens",
+          ExitCode::kLimit, generated.cut_by.empty() ? "max_tokens" : "context",
           "the reply was cut after " + std::to_string(generated.num_tokens) + " tokens" +
               (generated.cut_by.empty() ? " (--max-tokens)" : ": " + generated.cut_by));
     }

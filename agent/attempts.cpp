@@ -66,6 +66,11 @@ class Attempts {
     const int before = parts_.agent.usage().steps;
     Outcome outcome = parts_.agent.run(settings);
     steps_left_ -= parts_.agent.usage().steps - before;
+    // The agent knows its own limit alone, which is not the user's --max-turns here.
+    if (outcome.reason == "max_turns" && steps_left_ > 0) {
+      outcome.message = fmt::format("no answer after {} replies, the most for one of {} attempts",
+                                    settings.steps_max, options_.retries + 1);
+    }
     return outcome;
   }
 

@@ -19,22 +19,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Token `position` of an endless text without repetition: what is in it does not matter for speed,
-// but experts must be chosen evenly.
-TokenId token_at(int64_t position, int64_t vocab) {
-  uint64_t x = static_cast<uint64_t>(position) + 0x9E3779B97F4A7C15u;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return static_cast<TokenId>((x ^ (x >> 31)) % static_cast<uint64_t>(vocab));
-}
-
-Result<void> extend(Session& session, int64_t count, int64_t vocab) {
-  std::vector<TokenId> tokens;
-  const auto first = static_cast<int64_t>(session.token_log().size());
-  for (int64_t i = 0; i < count; ++i) tokens.push_back(token_at(first + i, vocab));
-  return session.append(tokens);
-}
-
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
@@ -56,7 +40,7 @@ uint64_t status_bytes(const char* key) {
 Result<std::vector<double>> decode(Session& session, int64_t count, int64_t vocab) {
   std::vector<double> seconds;
   for (int64_t i = 0; i < count; ++i) {
-    TRY(extend(session, 1, vocab));
+    TRY(extend_by_bench_text(session, 1, vocab));
     const auto start = Clock::now();
     TRY(session.logits());
     seconds.push_back(seconds_since(start));
@@ -85,7 +69,7 @@ Result<BenchFigure> measure_at(const Session& session, const engine::Model& mode
   std::vector<double> decode_seconds;
   for (int repeat = 0; repeat < kRepeats; ++repeat) {
     TRY_ASSIGN(Session fork, session.fork());
-    TRY(extend(fork, sizes.prefill_tokens, vocab));
+    TRY(extend_by_bench_text(fork, sizes.prefill_tokens, vocab));
     const auto start = Clock::now();
     TRY(fork.logits());
     prefill_seconds.push_back(seconds_since(start));
@@ -124,13 +108,13 @@ Result<std::vector<BenchFigure>> measure_depths(
   TRY_ASSIGN(Session session, Session::open(model, device, options));
   std::vector<BenchFigure> figures;
   for (const int64_t depth : sizes.depths) {
-    const int64_t missing = depth - static_cast<int64_t>(session.token_log().size());
-    TRY(extend(session, missing, model.config.vocab_size));
-    if (depth > 0) TRY(session.logits());
+    TRY(grow_to(session, model, device, options, depth, sizes.how));
     TRY_ASSIGN(BenchFigure figure, measure_at(session, model, sizes));
     figure.threads = device.parallel().num_workers;
+    figure.is_synthetic = sizes.how.is_synthetic && depth > 0;
     on_figure(figure);
     figures.push_back(figure);
+    if (figure.depth < depth) break;  // The time was up.
   }
   return figures;
 }
@@ -145,17 +129,21 @@ Result<TurnFigure> measure_turn(const engine::Model& model, kernels::Device& dev
   const std::string path = folder + "/turn.state";
   const auto timed_turn = [&](Session& session, Clock::time_point start,
                               int64_t count) -> Result<double> {
-    TRY(extend(session, count, vocab));
+    TRY(extend_by_bench_text(session, count, vocab));
     TRY(session.logits());
     return seconds_since(start) * 1e3;
   };
+  {
+    TRY_ASSIGN(Session alone, Session::open(model, device, options));
+    TRY_ASSIGN(figure.alone_ms, timed_turn(alone, Clock::now(), new_tokens));
+  }
   TRY_ASSIGN(Session cold, Session::open(model, device, options));
   TRY_ASSIGN(figure.cold_ms, timed_turn(cold, Clock::now(), shared_tokens + new_tokens));
   TRY_ASSIGN(const std::span<const float> cold_logits, cold.logits());
   const std::vector<float> expected(cold_logits.begin(), cold_logits.end());
 
   TRY_ASSIGN(Session warm, Session::open(model, device, options));
-  TRY(extend(warm, shared_tokens, vocab));
+  TRY(extend_by_bench_text(warm, shared_tokens, vocab));
   TRY(warm.logits());
   auto start = Clock::now();
   TRY(warm.save(path));
@@ -176,12 +164,91 @@ Result<TurnFigure> measure_turn(const engine::Model& model, kernels::Device& dev
 
 namespace {
 
+// Milliseconds that f takes.
+template <typename F>
+Result<double> timed(const F& f) {
+  const auto start = Clock::now();
+  TRY(f());
+  return seconds_since(start) * 1e3;
+}
+
+// A checkpoint at each of several places: what taking one costs, and the token after it.
+Result<void> take_checkpoints(Session& session, int64_t vocab, StateFigure* figure) {
+  constexpr int kCheckpoints = 9;
+  std::vector<double> take, next, plain;
+  const auto one_token = [&]() -> Result<void> {
+    TRY(extend_by_bench_text(session, 1, vocab));
+    TRY(session.logits());
+    return {};
+  };
+  for (int i = 0; i < kCheckpoints; ++i) {
+    TRY_ASSIGN(const double take_ms, timed([&] { return session.keep_anchor(false); }));
+    TRY_ASSIGN(const double next_ms, timed(one_token));
+    TRY_ASSIGN(const double plain_ms, timed(one_token));
+    take.push_back(take_ms);
+    next.push_back(next_ms);
+    plain.push_back(plain_ms);
+  }
+  figure->take_ms = median(take);
+  figure->next_ms = std::max(0.0, median(next) - median(plain));
+  return {};
+}
+
+}  // namespace
+
+Result<StateFigure> measure_state(const engine::Model& model, kernels::Device& device,
+                                  const engine::SessionOptions& options, int64_t shared_tokens) {
+  constexpr int kRounds = 5;
+  constexpr int64_t kBeyond = 300;
+  const int64_t vocab = model.config.vocab_size;
+  StateFigure figure;
+  TRY_ASSIGN(Session session, Session::open(model, device, options));
+  TRY(extend_by_bench_text(session, shared_tokens, vocab));
+  TRY(session.logits());
+  TRY(take_checkpoints(session, vocab, &figure));
+  figure.bytes = session.state().linear_bytes();
+  TRY(session.keep_anchor(false));
+  const auto place = static_cast<int64_t>(session.token_log().size());
+  std::vector<double> restore, fork;
+  for (int round = 0; round < kRounds; ++round) {
+    TRY(extend_by_bench_text(session, kBeyond, vocab));
+    TRY(session.logits());
+    TRY_ASSIGN(const double fork_ms, timed([&]() -> Result<void> {
+                 TRY(session.fork());
+                 return {};
+               }));
+    fork.push_back(fork_ms);
+    TRY_ASSIGN(const double restore_ms, timed([&] { return session.rewind(place); }));
+    restore.push_back(restore_ms);
+  }
+  figure.restore_ms = median(restore);
+  figure.fork_ms = median(fork);
+
+  TRY(extend_by_bench_text(session, kBeyond, vocab));
+  TRY(session.logits());
+  std::vector<TokenId> talk = session.token_log();
+  talk.resize(static_cast<size_t>(place));
+  for (int64_t i = 0; i < kBeyond; ++i) talk.push_back(bench_token(2'000'000 + i, vocab));
+  TRY_ASSIGN(const int64_t kept, session.sync(talk));
+  figure.again_diverged = place - kept;
+  TRY(session.logits());
+  std::vector<TokenId> other;
+  for (int64_t i = 0; i < kBeyond; ++i) other.push_back(bench_token(3'000'000 + i, vocab));
+  TRY(session.sync(other));
+  TRY(session.logits());
+  TRY_ASSIGN(const int64_t back, session.sync(talk));
+  figure.again_switched = static_cast<int64_t>(talk.size()) - back;
+  return figure;
+}
+
+namespace {
+
 // The reply is the file with every kEditEvery-th token changed.
 std::vector<TokenId> edited(const std::vector<TokenId>& file, int64_t vocab) {
   constexpr size_t kEditEvery = 32;
   std::vector<TokenId> reply = file;
   for (size_t i = kEditEvery / 2; i < reply.size(); i += kEditEvery) {
-    reply[i] = token_at(static_cast<int64_t>(1'000'000 + i), vocab);
+    reply[i] = bench_token(static_cast<int64_t>(1'000'000 + i), vocab);
   }
   return reply;
 }
@@ -227,7 +294,7 @@ Result<SpeculationFigure> measure_speculation(const engine::Model& model, kernel
   const int64_t vocab = model.config.vocab_size;
   SpeculationFigure figure;
   TRY_ASSIGN(Session session, Session::open(model, device, options));
-  TRY(extend(session, file_tokens, vocab));
+  TRY(extend_by_bench_text(session, file_tokens, vocab));
   TRY(session.logits());
   const std::vector<TokenId> reply = edited(session.token_log(), vocab);
   const auto tokens = static_cast<double>(reply.size() - 1);

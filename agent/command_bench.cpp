@@ -9,6 +9,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <utility>
 
 #include "agent/bench_limits.h"
 #include "agent/bench_plot.h"
@@ -56,14 +57,18 @@ Result<std::vector<int64_t>> parse_list(const std::string& option, const std::st
 
 ordered_json to_json(const BenchFigure& figure) {
   const auto rounded = [](double value) { return std::round(value * 100) / 100; };
-  return {{"depth", figure.depth},
-          {"threads", figure.threads},
-          {"prefill_tps", rounded(figure.prefill_tps)},
-          {"decode_tps", rounded(figure.decode_tps)},
-          {"ttft_ms", rounded(figure.ttft_ms)},
-          {"kv_bytes", figure.kv_bytes},
-          {"state_bytes", figure.state_bytes},
-          {"rss_bytes", figure.rss_bytes}};
+  ordered_json row = {{"depth", figure.depth},
+                      {"threads", figure.threads},
+                      {"prefill_tps", rounded(figure.prefill_tps)},
+                      {"prefill_median_tps", rounded(figure.prefill_median_tps)},
+                      {"decode_tps", rounded(figure.decode_tps)},
+                      {"decode_median_tps", rounded(figure.decode_median_tps)},
+                      {"ttft_ms", rounded(figure.ttft_ms)},
+                      {"kv_bytes", figure.kv_bytes},
+                      {"state_bytes", figure.state_bytes},
+                      {"rss_bytes", figure.rss_bytes}};
+  if (figure.is_synthetic) row["context"] = "synthetic";
+  return row;
 }
 
 // Bytes of weights that one decode step reads: all but the embedding and the idle experts.
@@ -85,6 +90,10 @@ uint64_t bytes_per_token(const engine::Model& model) {
     total +=
         bytes(layer.moe.router) + static_cast<uint64_t>(model.config.num_experts_per_token) *
                                       (bytes(expert.gate) + bytes(expert.up) + bytes(expert.down));
+    if (!layer.moe.has_shared) continue;
+    const engine::MlpWeights& shared = layer.moe.shared;
+    total +=
+        bytes(layer.moe.shared_gate) + bytes(shared.gate) + bytes(shared.up) + bytes(shared.down);
   }
   return total;
 }
@@ -118,6 +127,14 @@ class Bench {
     TRY_ASSIGN(threads_, parse_list("--threads", threads, 1));
     sizes_.prefill_tokens = options_.prefill_tokens;
     sizes_.decode_tokens = options_.decode_tokens;
+    sizes_.how = {options_.states_folder, options_.seconds_max, options_.fill == "synthetic"};
+    if (sizes_.how.is_synthetic && !sizes_.how.states_folder.empty()) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "--fill synthetic: a filled context is not kept; leave out --states");
+    }
+    for (const int64_t depth : sizes_.depths) {
+      if (sizes_.how.is_synthetic) TRY(check_synthetic_depth(depth));
+    }
     std::string folder = options_.model.model;
     if (folder.empty()) {
       TRY_ASSIGN(const std::string data, find_data_folder());
@@ -165,15 +182,25 @@ class Bench {
                measure_depths(*model_, *device, session_, sizes_,
                               [&](const BenchFigure& figure) { print(figure, limits); }));
     figures_.insert(figures_.end(), figures.begin(), figures.end());
+    if (figures.back().depth < sizes_.depths[figures.size() - 1]) {
+      std::cerr << fmt::format(
+          "levin bench: depth {} was not reached within {} seconds, only {}{}\n",
+          sizes_.depths[figures.size() - 1], options_.seconds_max, figures.back().depth,
+          sizes_.how.states_folder.empty() ? "" : "; the same command goes on from there");
+    }
     if (options_.json) return {};
     const std::filesystem::path folder = std::filesystem::temp_directory_path();
     const std::string turn_folder = (folder / fmt::format("levin-bench-{}", getpid())).string();
     TRY(make_directories(turn_folder));
+    const int64_t shared =
+        options_.shared_tokens > 0 ? options_.shared_tokens : 4 * sizes_.prefill_tokens;
     const Result<TurnFigure> turn =
-        measure_turn(*model_, *device, session_, 4 * sizes_.prefill_tokens, 200, turn_folder);
+        measure_turn(*model_, *device, session_, shared, 200, turn_folder);
     std::filesystem::remove_all(turn_folder);
     if (!turn) return turn.error();
     print(*turn);
+    TRY_ASSIGN(const StateFigure state, measure_state(*model_, *device, session_, shared));
+    print(state);
     TRY_ASSIGN(const SpeculationFigure ahead,
                measure_speculation(*model_, *device, session_, sizes_.prefill_tokens));
     print(ahead);
@@ -190,7 +217,11 @@ class Bench {
         "KV MB", "RSS GB");
   }
 
-  void print(const BenchFigure& figure, const MachineLimits& limits) const {
+  void print(const BenchFigure& figure, const MachineLimits& limits) {
+    if (figure.is_synthetic && !std::exchange(told_synthetic_, true)) {
+      std::cerr << "levin bench: --fill synthetic: past the first 1,024 tokens the context is made "
+                   "of copies, not read; as much memory is read per token\n";
+    }
     if (options_.json) {
       std::cerr << fmt::format("depth {}, {} threads: prefill {:.1f}, decode {:.1f} tokens/s\n",
                                figure.depth, figure.threads, figure.prefill_tps, figure.decode_tps);
@@ -210,12 +241,20 @@ class Bench {
 
   static void print(const TurnFigure& turn) {
     std::cout << fmt::format(
-        "turn of {} tokens after {}: cold {:.1f} ms, warm {:.1f} ms, from a file {:.1f} ms ({:.1f} "
-        "MB, "
-        "saved in {:.1f} ms); logits {}\n",
-        turn.new_tokens, turn.shared_tokens, turn.cold_ms, turn.warm_ms, turn.resumed_ms,
-        static_cast<double>(turn.file_bytes) / 1e6, turn.save_ms,
+        "turn of {} tokens after {}: cold {:.1f} ms, warm {:.1f} ms (with nothing before them "
+        "{:.1f}), from a file {:.1f} ms ({:.1f} MB, saved in {:.1f} ms); logits {}\n",
+        turn.new_tokens, turn.shared_tokens, turn.cold_ms, turn.warm_ms, turn.alone_ms,
+        turn.resumed_ms, static_cast<double>(turn.file_bytes) / 1e6, turn.save_ms,
         turn.equal ? "equal bit for bit" : "DIFFER");
+  }
+
+  static void print(const StateFigure& figure) {
+    std::cout << fmt::format(
+        "checkpoint of {:.1f} MB: taken in {:.2f} ms (the next token {:.2f} more), restored in "
+        "{:.2f}; fork {:.2f} ms; computed again: {} tokens after a divergence there, {} after "
+        "another conversation\n",
+        static_cast<double>(figure.bytes) / 1e6, figure.take_ms, figure.next_ms, figure.restore_ms,
+        figure.fork_ms, figure.again_diverged, figure.again_switched);
   }
 
   static void print(const SpeculationFigure& figure) {
@@ -233,6 +272,7 @@ class Bench {
   kernels::CpuOptions cpu_;
   std::unique_ptr<engine::Model> model_;
   std::vector<BenchFigure> figures_;
+  bool told_synthetic_ = false;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "agent/commands.h"
 #include "agent/index_wiring.h"
+#include "agent/terminal_filter.h"
 #include "tools/repo_index.h"
 #include "tools/workspace.h"
 
@@ -64,7 +65,7 @@ int command_map(const MapOptions& options, const std::atomic<bool>& interrupted)
     std::cout << as_json(*map).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
               << std::endl;
   } else {
-    std::cout << tools::map_text(*map) << std::endl;
+    std::cout << printable(tools::map_text(*map)) << std::endl;
   }
   return 0;
 }

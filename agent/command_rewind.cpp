@@ -1,5 +1,6 @@
 // levin rewind, levin undo, levin diff: back to a checkpoint, and what changed between two.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <iostream>
@@ -112,7 +113,8 @@ int command_undo(const RewindOptions& options, const std::atomic<bool>& interrup
 int command_diff(const std::string& range) {
   const Result<std::string> text = diff_text(range);
   if (!text) return tell_error("diff", text.error());
-  std::cout << *text << std::flush;
+  // Files may hold anything; a terminal must not obey it. A pipe may lead to `git apply`.
+  std::cout << (::isatty(STDOUT_FILENO) != 0 ? printable(*text) : *text) << std::flush;
   return 0;
 }
 

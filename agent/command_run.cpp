@@ -323,11 +323,6 @@ void tell_left_out(const std::vector<std::string>& left_out) {
             << printable(left_out.front()) << "\n";
 }
 
-int usage_error(const Error& error) {
-  std::cerr << "levin run: " << error.message() << std::endl;
-  return static_cast<int>(ExitCode::kUsage);
-}
-
 std::unique_ptr<EventSink> make_sink(bool json) {
   if (json) return std::make_unique<JsonSink>(std::cout);
   HumanSinkOptions human;
@@ -335,11 +330,18 @@ std::unique_ptr<EventSink> make_sink(bool json) {
   return std::make_unique<HumanSink>(std::cout, human);
 }
 
+// A refusal before there is a session. Who reads events gets the last one of them, too.
+int usage_error(const RunOptions& options, const Error& error) {
+  std::cerr << "levin run: " << error.message() << std::endl;
+  if (options.json) make_sink(true)->on_event(RunFailed{"usage", error.message(), {}});
+  return static_cast<int>(ExitCode::kUsage);
+}
+
 }  // namespace
 
 int command_run(const RunOptions& options, const std::atomic<bool>& interrupted) {
   Result<RunParts> opened = open_parts(options);
-  if (!opened) return usage_error(opened.error());
+  if (!opened) return usage_error(options, opened.error());
   RunParts& parts = *opened;
   const std::unique_ptr<EventSink> events = make_sink(options.json);
   Outcome outcome{ExitCode::kDone, "", ""};
@@ -352,7 +354,7 @@ int command_run(const RunOptions& options, const std::atomic<bool>& interrupted)
     return 0;
   }
   Result<void> ready = open_transcript(options, &parts, interrupted);
-  if (!ready) return usage_error(ready.error());
+  if (!ready) return usage_error(options, ready.error());
   introduce(parts);
   events->on_event(ThreadStarted{parts.session_id});
   events->on_event(TurnStarted{});

@@ -30,7 +30,8 @@ constexpr int kInterrupted = 130;
 std::optional<int64_t> parse_amount(std::string_view text) {
   int64_t value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (parsed.ec != std::errc() || value < 0) return std::nullopt;
+  // 0 would be none, the default or "unlimited", depending on who reads it.
+  if (parsed.ec != std::errc() || value <= 0) return std::nullopt;
   const std::string_view unit(parsed.ptr,
                               static_cast<size_t>(text.data() + text.size() - parsed.ptr));
   int shift = 0;
@@ -51,7 +52,8 @@ Result<void> set_limit(const std::string& text, sandbox::Limits* limits) {
                          ? std::nullopt
                          : parse_amount(std::string_view(text).substr(equals + 1));
   if (!value) {
-    return Error(ErrorCode::kInvalidArgument, "--limit " + text + ": expected NAME=NUMBER[k|m|g]");
+    return Error(ErrorCode::kInvalidArgument,
+                 "--limit " + text + ": expected NAME=NUMBER[k|m|g], 1 or more");
   }
   if (name == "wall") {
     limits->wall_ms = std::min(*value, kSecondsMax) * kMsPerSecond;

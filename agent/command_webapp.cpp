@@ -2,18 +2,22 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <random>
 
 #include "agent/commands.h"
 #include "agent/config.h"
+#include "agent/git_workspace.h"
 #include "agent/human_sink.h"
 #include "agent/paths.h"
 #include "agent/request.h"
+#include "agent/session_checkpoints.h"
 #include "agent/terminal_filter.h"
 #include "agent/web_specs.h"
 #include "agent/webapp.h"
@@ -37,9 +41,12 @@ struct Parts {
   std::unique_ptr<engine::PromptWriter> writer;
   std::unique_ptr<tools::Workspace> workspace;
   std::unique_ptr<sandbox::Sandbox> sandbox;
+  CommandRules rules;
+  std::unique_ptr<sandbox::AuditLog> audit;
   std::string session_id;
   std::string session_folder;
   std::unique_ptr<Transcript> transcript;
+  std::unique_ptr<SessionCheckpointer> checkpointer;
   std::unique_ptr<tools::WebBrowser> browser;  // Once it is needed.
 };
 
@@ -102,6 +109,10 @@ Result<void> open_model_parts(const WebappCommand& command, Parts* parts) {
              sandbox::Sandbox::open(
                  command_policy(parts->folder, command.run.sandbox, config.protect)));
   parts->sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
+  for (const std::string& weakening : parts->sandbox->weakenings()) {
+    std::cerr << "levin: " << weakening << "\n";
+  }
+  TRY_ASSIGN(parts->rules, load_command_rules(parts->folder));
   return {};
 }
 
@@ -126,7 +137,8 @@ Result<void> open_session(const GenerateOptions& generate, Parts* parts) {
   SessionRecord header;
   header.id = parts->session_id;
   header.version = LEVIN_VERSION;
-  header.workspace = parts->folder;
+  // Where levin undo, rewind and diff find the session: the repository, else the app's folder.
+  TRY_ASSIGN(header.workspace, find_work_tree(parts->folder));
   header.model = parts->model.name;
   header.fingerprint = parts->model.fingerprint;
   header.options = {{"command", "webapp"},
@@ -134,6 +146,14 @@ Result<void> open_session(const GenerateOptions& generate, Parts* parts) {
                     {"seed", generate.sample.seed}};
   TRY_ASSIGN(Transcript transcript, Transcript::create(parts->session_folder, header));
   parts->transcript = std::make_unique<Transcript>(std::move(transcript));
+  TRY_ASSIGN(CheckpointStore store,
+             is_in_repository(header.workspace)
+                 ? CheckpointStore::open(header.workspace, parts->session_folder)
+                 : CheckpointStore::open_private(header.workspace, parts->session_folder));
+  parts->checkpointer = std::make_unique<SessionCheckpointer>(std::move(store));
+  TRY_ASSIGN(sandbox::AuditLog audit,
+             open_audit(parts->sandbox->policy(), parts->rules, parts->session_id));
+  parts->audit = std::make_unique<sandbox::AuditLog>(std::move(audit));
   TRY(make_directories(parts->session_folder + "/spill"));
   return parts->workspace->allow_reading(parts->session_folder + "/spill");
 }
@@ -169,13 +189,24 @@ void serve(const std::string& folder, const std::atomic<bool>& interrupted) {
   }
   std::string url = (*server)->url() + (*entry == "index.html" ? "" : *entry);
   std::cerr << "levin: open " << url << " (Ctrl-C ends)" << std::endl;
-  if (std::getenv("DISPLAY") != nullptr || std::getenv("WAYLAND_DISPLAY") != nullptr) {
+  pid_t pid = -1;
+  if (std::getenv("DISPLAY") == nullptr && std::getenv("WAYLAND_DISPLAY") == nullptr) {
+    std::cerr << "levin: no desktop here (neither DISPLAY nor WAYLAND_DISPLAY is set), so nothing is opened"
+              << std::endl;
+  } else {
     char program[] = "xdg-open";
     char* argv[] = {program, url.data(), nullptr};
-    pid_t pid = 0;
-    ::posix_spawnp(&pid, program, nullptr, nullptr, argv, environ);
+    const int problem = ::posix_spawnp(&pid, program, nullptr, nullptr, argv, environ);
+    if (problem != 0) {
+      pid = -1;
+      std::cerr << "levin: xdg-open does not start (" << std::strerror(problem)
+                << "); it is in the package xdg-utils" << std::endl;
+    }
   }
-  while (!interrupted.load()) ::poll(nullptr, 0, 200);
+  while (!interrupted.load()) {
+    ::poll(nullptr, 0, 200);
+    if (pid > 0 && ::waitpid(pid, nullptr, WNOHANG) != 0) pid = -1;
+  }
 }
 
 std::unique_ptr<EventSink> make_sink(bool json) {
@@ -185,11 +216,20 @@ std::unique_ptr<EventSink> make_sink(bool json) {
   return std::make_unique<HumanSink>(std::cout, human);
 }
 
+Result<void> save_files(Parts& parts, int64_t step) {
+  TRY_ASSIGN(const CheckpointRecord saved, parts.checkpointer->save(static_cast<int>(step)));
+  return parts.transcript->append(saved);
+}
+
 Outcome run_rounds(const WebappCommand& command, Parts& parts, const GenerateOptions& generate,
                    EventSink& events, const std::atomic<bool>& interrupted, Usage* usage) {
   const SteadyClock::time_point start = SteadyClock::now();
   tools::ToolContext tools{
       *parts.workspace, parts.sandbox.get(), {}, &interrupted, parts.session_folder + "/spill"};
+  tools.audit = parts.audit.get();
+  tools.refusal = [&parts](const std::string& text) {
+    return denial_text(text, parts.rules.decide(text));
+  };
   tools.browser = [&parts]() -> Result<tools::WebBrowser*> {
     if (!parts.browser) {
       TRY_ASSIGN(parts.browser, tools::WebBrowser::start());
@@ -210,12 +250,18 @@ Outcome run_rounds(const WebappCommand& command, Parts& parts, const GenerateOpt
   agent.profile = parts.model.profile;
   agent.generate = generate;
   agent.steps_max = command.run.turns_max;
+  agent.checkpointer = parts.checkpointer.get();
   const SessionStart session{*parts.model.client,   *parts.writer,
                              *parts.transcript,     parts.model.profile,
                              parts.model.state_key, parts.session_folder + "/" + kStateFile,
                              parts.folder};
+  const Result<void> saved = save_files(parts, 0);
+  if (!saved) return failure_of(saved.error());
   Webapp webapp({session, registry, tools, events, agent}, options);
   Outcome outcome = webapp.run();
+  // What is left may be another round's than the last.
+  const Result<void> left = save_files(parts, webapp.usage().steps);
+  if (!left) outcome = failure_of(left.error());
   *usage = webapp.usage();
   usage->wall_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - start).count();

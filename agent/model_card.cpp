@@ -9,6 +9,7 @@
 
 #include "base/file_io.h"
 #include "engine/gguf_model.h"
+#include "engine/json_brief.h"
 
 namespace levin::agent {
 namespace {
@@ -62,7 +63,7 @@ Result<void> read_keys(const json& object, const std::map<std::string, Key>& key
     if (!key->second.set(value)) {
       return Error(ErrorCode::kCorrupt,
                    fmt::format("{}: '{}' is {}, expected {}", where, name,
-                               value.dump().substr(0, 80), key->second.expected));
+                               engine::json_brief(value), key->second.expected));
     }
   }
   return {};
@@ -75,7 +76,8 @@ Result<ModelCard> parse_model_card(const std::string& json_text, const std::stri
   if (!object.is_object())
     return Error(ErrorCode::kCorrupt, file_name + ": expected a JSON object");
   ModelCard card;
-  json sampling = json::object();
+  const json none = json::object();
+  const json* sampling = &none;
   std::string ignored;
   const std::map<std::string, Key> keys = {
       {"name", {"a text", text(&card.name)}},
@@ -92,7 +94,7 @@ Result<ModelCard> parse_model_card(const std::string& json_text, const std::stri
       {"sampling",
        {"an object",
         [&](const json& value) {
-          sampling = value;
+          sampling = &value;
           return value.is_object();
         }}},
   };
@@ -104,7 +106,7 @@ Result<ModelCard> parse_model_card(const std::string& json_text, const std::stri
       {"retries", {"a whole number from 0 to 100", whole(&card.retries, 0, 100)}},
       {"max_tokens", {"a whole number of 1 or more", whole(&card.max_tokens, 1, int64_t{1} << 32)}},
   };
-  TRY(read_keys(sampling, sampling_keys, file_name + ": sampling"));
+  TRY(read_keys(*sampling, sampling_keys, file_name + ": sampling"));
   return card;
 }
 

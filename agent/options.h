@@ -50,6 +50,7 @@ struct QuantizeOptions {
   std::string destination;
   std::string type;  // q8, q4, experts-int8
   std::string text;  // File that quality is measured on; empty: a text of the program's own.
+  std::string chat_template;  // Of a GGUF source; empty: as its own is recognised.
   bool keep_lm_head = false;
   int num_threads = 0;
 };
@@ -85,6 +86,10 @@ struct BenchOptions {
   std::string depths = "0";  // "0,8k,1M"
   int64_t prefill_tokens = 512;
   int64_t decode_tokens = 64;
+  int64_t shared_tokens = 0;  // Before a turn; 0: four times prefill_tokens.
+  std::string fill = "read";  // How a depth is reached: "read" or "synthetic".
+  std::string states_folder;  // Of states at depths; empty: none are kept.
+  double seconds_max = 0;     // To reach one depth; 0: no limit.
   bool json = false;
   std::string svg;  // Path of a plot; empty: none.
 };

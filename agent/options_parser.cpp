@@ -39,9 +39,28 @@ std::string refuse_sign(const std::string& text) {
   return text.starts_with('-') ? "expected a whole number of 0 or more, found " + text : "";
 }
 
+// One of the names, which CLI11 then reads as the number behind it. CLI::CheckedTransformer would
+// take those numbers from the user too ("--sandbox 3" is off) and shows them in its message.
+template <typename T>
+CLI::Validator one_of(const std::map<std::string, T>& names) {
+  return CLI::Validator(
+      [names](std::string& text) {
+        std::string known;
+        for (const auto& [name, value] : names) {
+          if (name == text) {
+            text = std::to_string(static_cast<int>(value));
+            return std::string();
+          }
+          known += (known.empty() ? "" : ", ") + name;
+        }
+        return "expected one of " + known + ", found " + text;
+      },
+      "");
+}
+
 void add_sandbox_option(CLI::App& app, sandbox::Profile* profile) {
   app.add_option("--sandbox", *profile, "What commands may do: read-only, workspace or off")
-      ->transform(CLI::CheckedTransformer(kSandboxNames))
+      ->transform(one_of(kSandboxNames))
       ->option_text("read-only|workspace|off [workspace]");
 }
 
@@ -94,7 +113,7 @@ void add_run_options(CLI::App* app, RunOptions& options) {
   static const std::map<std::string, bool> kOnOff = {{"on", true}, {"off", false}};
   app->add_option("--speculate", options.model.speculate,
                   "Guess repetitions of the context ahead; the text is the same")
-      ->transform(CLI::CheckedTransformer(kOnOff))
+      ->transform(one_of(kOnOff))
       ->option_text("on|off [on]");
   app->add_option("--script-chunk", options.model.script_chunk_tokens, "script: tokens at once")
       ->check(CLI::Range(1, 1 << 20));
@@ -141,6 +160,18 @@ void add_bench(CLI::App& parent, BenchOptions& options, Action& action) {
       ->check(CLI::Range(1, 1 << 20));
   app->add_option("--decode", options.decode_tokens, "Tokens decoded per figure [64]")
       ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--shared", options.shared_tokens,
+                  "Tokens before the turn that is measured [4 x --prefill]")
+      ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--states", options.states_folder,
+                  "Keep the states at each depth in this folder, and go on from those kept there");
+  app->add_option("--seconds", options.seconds_max,
+                  "Time to come from one depth to the next [no limit]")
+      ->check(CLI::PositiveNumber);
+  app->add_option("--fill", options.fill,
+                  "read: the context is prefilled; synthetic: it is filled with copies of 1,024 "
+                  "tokens, which tells the speed of decoding at once [read]")
+      ->check(CLI::IsMember({"read", "synthetic"}));
   app->add_option("--precision", options.model.precision, "exact or native")
       ->check(CLI::IsMember({"exact", "native"}));
   app->add_option("--kv", options.model.kv, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
@@ -162,12 +193,14 @@ void add_random(CLI::App& model, RandomOptions& options, Action& action) {
 void add_quantize(CLI::App& model, QuantizeOptions& options, Action& action) {
   CLI::App* app =
       model.add_subcommand("quantize", "Write a smaller copy, and measure what it cost");
-  app->add_option("source", options.source, "Model folder")->required();
+  app->add_option("source", options.source, "Model folder or GGUF file")->required();
   app->add_option("destination", options.destination, "New folder")->required();
   app->add_option("--type", options.type, "q8, q4 or experts-int8")
       ->required()
       ->check(CLI::IsMember({"q8", "q4", "experts-int8"}));
   app->add_flag("--keep-lm-head", options.keep_lm_head, "lm_head stays as it is");
+  app->add_option("--chat-template", options.chat_template,
+                  "m1, text-01 or vllm, for a GGUF file whose own template is not known");
   app->add_option("--text", options.text, "Measure quality on this file [a text of its own]");
   app->add_option("--threads", options.num_threads, "CPU threads [one per core]")
       ->check(CLI::Range(1, 1024));
@@ -191,7 +224,8 @@ void add_tool(CLI::App& parent, ToolOptions& options, Action& action,
   CLI::App* app = parent.add_subcommand(
       "tool",
       "Run one tool: arguments as JSON on stdin, the text that a model would see on stdout");
-  app->add_option("name", options.name, "bash, read, search, edit, write, map, apply-patch or test")->required();
+  app->add_option("name", options.name, "bash, read, search, edit, write, map, apply-patch or test")
+      ->required();
   app->add_option("--workspace", options.workspace, "Folder to work in")->capture_default_str();
   add_sandbox_option(*app, &options.sandbox);
   app->callback([&] { action = [&] { return command_tool(options, interrupted); }; });
@@ -206,7 +240,7 @@ void add_sandbox(CLI::App& parent, SandboxOptions& options, Action& action,
   CLI::App* app = parent.add_subcommand(
       "sandbox", "Run any command as a model's commands are run; ends with its exit code");
   app->add_option("--profile", options.profile, "What it may do; full: everything you may")
-      ->transform(CLI::CheckedTransformer(kProfiles))
+      ->transform(one_of(kProfiles))
       ->option_text("read-only|workspace|full [workspace]");
   app->add_option("--workspace", options.workspace, "Folder to work in")->capture_default_str();
   app->add_option("--allow-write", options.writable_folders, "A further folder to write in")
@@ -361,7 +395,7 @@ void add_debug(CLI::App& parent, DebugOptions& options, Action& action) {
   CLI::App* render = app->add_subcommand("render", "A conversation as JSON on stdin -> text");
   render->add_option("--template", options.chat_template, "m1, vllm or levin")
       ->required()
-      ->transform(CLI::CheckedTransformer(kTemplates));
+      ->transform(one_of(kTemplates));
   render->callback([&] {
     action = [&] { return debug_render(options.chat_template, std::cin, std::cout, std::cerr); };
   });

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 
@@ -42,7 +43,9 @@ Result<std::string> prefix_file(const SessionStart& start, const std::vector<Tok
 // The state at the end of the last run and the marks before it; the log may have gone back since.
 void load_stored(const SessionStart& start, EventSink& events) {
   const Result<void> loaded = start.client.load_state(start.state_file);
-  if (!loaded && loaded.error().code() != ErrorCode::kUnsupported) {
+  // A script never has a state; a state of another precision or version is told like a damaged one.
+  const bool is_script = start.state_key.empty();
+  if (!loaded && !(is_script && loaded.error().code() == ErrorCode::kUnsupported)) {
     refuse_state(events, start.state_file, loaded.error().message());
   }
   if (!loaded) return;
@@ -98,9 +101,17 @@ void trim_prefixes(const std::string& folder, const std::string& kept, uint64_t 
   std::vector<Stored> stored;
   uint64_t total = 0;
   std::error_code ignored;
+  const auto now = std::filesystem::file_time_type::clock::now();
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
-    if (entry.path().extension() != ".state") continue;
     std::error_code failed;
+    if (entry.path().stem().extension() == ".state") {  // NAME.state.XXXXXX: see AtomicFile.
+      // What a killed process left half written. None takes an hour to write.
+      if (entry.last_write_time(failed) < now - std::chrono::hours(1) && !failed) {
+        std::filesystem::remove(entry.path(), ignored);
+      }
+      continue;
+    }
+    if (entry.path().extension() != ".state") continue;
     const Stored one{entry.last_write_time(failed), entry.path(), entry.file_size(failed)};
     if (failed) continue;
     total += one.bytes;

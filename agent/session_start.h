@@ -29,7 +29,7 @@ struct SessionStart {
 };
 
 // Removes the least recently used states of `folder` until what is left has at most `bytes_max`
-// bytes; `kept` stays in any case.
+// bytes; `kept` stays in any case. What killed processes left half written goes, too.
 void trim_prefixes(const std::string& folder, const std::string& kept, uint64_t bytes_max);
 
 // A new session: prefix (its state is stored once per model and text) and the request. Returns how

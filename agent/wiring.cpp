@@ -70,7 +70,9 @@ Result<void> open_folder(const ModelOptions& options, const std::string& folder,
   session.speculation =
       options.speculate ? engine::Speculation::kWherePays : engine::Speculation::kOff;
   TRY_ASSIGN(opened->engine, engine::Engine::open(engine_options));
-  opened->state_key = opened->engine->model().fingerprint;
+  // Runs with one type of keys and values do not overwrite the prefixes of those with the other.
+  opened->state_key = opened->engine->model().fingerprint +
+                      (session.kv_dtype == kernels::DType::kBF16 ? "-kv-bf16" : "-kv-f32");
   TRY_ASSIGN(opened->client,
              EngineModel::create(*opened->engine, opened->engine->device().name(), session));
   return {};

@@ -25,6 +25,11 @@ void put_value(std::string& out, T value) {
   put(out, &value, sizeof value);
 }
 
+// Whose linear states these are: the layers above a softmax layer depend on how it keeps its rows.
+std::string owner_of(const Model& model, kernels::DType kv_dtype) {
+  return model.fingerprint + (kv_dtype == kernels::DType::kBF16 ? "-kv-bf16" : "");
+}
+
 uint64_t hash_of(std::span<const TokenId> tokens) {
   return XXH3_64bits(tokens.data(), tokens.size_bytes());
 }
@@ -94,7 +99,7 @@ struct Input {
   }
 };
 
-Result<Input> open_file(const std::string& path, std::string_view file, const Model& model) {
+Result<Input> open_file(const std::string& path, std::string_view file, const std::string& owner) {
   const auto corrupt = [&](const char* what) {
     return Error(ErrorCode::kCorrupt, path + ": " + what);
   };
@@ -110,10 +115,10 @@ Result<Input> open_file(const std::string& path, std::string_view file, const Mo
   Input input{file.substr(kMagic.size())};
   const auto version = input.value<uint32_t>();
   const auto block = input.value<uint32_t>();
-  std::string fingerprint(input.value<uint32_t>() % 4096, '\0');
-  input.take(fingerprint.data(), fingerprint.size());
-  if (version != kVersion || block != kernels::kLightningBlock ||
-      fingerprint != model.fingerprint) {
+  const bool has_size = input.value<uint32_t>() == owner.size();
+  std::string found(has_size ? owner.size() : 0, '\0');
+  input.take(found.data(), found.size());
+  if (version != kVersion || block != kernels::kLightningBlock || found != owner) {
     return Error(ErrorCode::kUnsupported, path + ": belongs to another version, model or layout");
   }
   return input;
@@ -135,8 +140,10 @@ Result<void> save_anchors(const std::string& path, const Model& model,
   std::string out(kMagic);
   put_value(out, kVersion);
   put_value(out, static_cast<uint32_t>(kernels::kLightningBlock));
-  put_value(out, static_cast<uint32_t>(model.fingerprint.size()));
-  out += model.fingerprint;
+  const std::string owner =
+      owner_of(model, kept.empty() ? kernels::DType::kF32 : kept.front()->state.kv_dtype());
+  put_value(out, static_cast<uint32_t>(owner.size()));
+  out += owner;
   put_value(out, static_cast<uint64_t>(kept.size()));
   for (const Anchors::Anchor* one : kept) {
     const int64_t position = one->state.num_tokens;
@@ -157,7 +164,7 @@ Result<void> load_anchors(const std::string& path, const Model& model, kernels::
   TRY_ASSIGN(const MappedFile mapped, MappedFile::open(path));
   const std::string_view file(reinterpret_cast<const char*>(mapped.bytes().data()),
                               mapped.bytes().size());
-  TRY_ASSIGN(Input input, open_file(path, file, model));
+  TRY_ASSIGN(Input input, open_file(path, file, owner_of(model, state.kv_dtype())));
   const auto count = input.value<uint64_t>();
   const Error damaged(ErrorCode::kCorrupt, path + ": holds other sizes than its model has");
   for (uint64_t index = 0; index < count && !input.failed; ++index) {

@@ -20,8 +20,8 @@ Result<void> save_anchors(const std::string& path, const Model& model,
                           size_t bytes_max);
 
 // Adds to *anchors those of the file that `log` begins with, their KV rows shared with `state`,
-// which has read all of `log`. Errors: kNotFound, kCorrupt, kUnsupported (another version or
-// model), kLimit; those read before stay.
+// which has read all of `log`. Errors: kNotFound, kCorrupt, kUnsupported (another version,
+// model or type of KV cache), kLimit; those read before stay.
 Result<void> load_anchors(const std::string& path, const Model& model, kernels::Device& device,
                           const std::vector<TokenId>& log, const State& state, Anchors* anchors);
 

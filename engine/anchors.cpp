@@ -18,15 +18,19 @@ void Anchors::add(State state, std::vector<float> logits, bool pinned) {
 }
 
 void Anchors::evict() {
-  while (bytes() > bytes_max_) {
-    auto oldest = anchors_.end();
-    for (auto anchor = anchors_.begin(); anchor != anchors_.end(); ++anchor) {
-      if (anchor->pinned) continue;
-      if (oldest == anchors_.end() || anchor->last_used < oldest->last_used) oldest = anchor;
-    }
-    if (oldest == anchors_.end()) return;
-    anchors_.erase(oldest);
+  while (bytes() > bytes_max_ && drop_oldest()) {
   }
+}
+
+bool Anchors::drop_oldest() {
+  auto oldest = anchors_.end();
+  for (auto anchor = anchors_.begin(); anchor != anchors_.end(); ++anchor) {
+    if (anchor->pinned) continue;
+    if (oldest == anchors_.end() || anchor->last_used < oldest->last_used) oldest = anchor;
+  }
+  if (oldest == anchors_.end()) return false;
+  anchors_.erase(oldest);
+  return true;
 }
 
 const Anchors::Anchor* Anchors::nearest(int64_t position) {

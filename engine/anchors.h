@@ -29,6 +29,9 @@ class Anchors {
   // helps. It may lie beyond `position`, within the same block.
   const Anchor* nearest(int64_t position);
 
+  // Forgets the least recently used one that is not pinned; false when there is none.
+  bool drop_oldest();
+
   // Forgets those beyond `position`: their tokens are no longer in the log.
   void drop_beyond(int64_t position);
 

@@ -6,8 +6,6 @@
 #include <cstring>
 #include <iterator>
 
-#include "base/utf8.h"
-
 namespace levin::engine {
 namespace {
 
@@ -53,16 +51,6 @@ Error corrupt(const std::string& path, const std::string& what) {
   return Error(ErrorCode::kCorrupt, path + ": " + what);
 }
 
-// A name from the file, fit for a message.
-std::string quoted(std::string_view name) {
-  constexpr size_t kShown = 80;
-  std::string text = utf8_sanitize(name.substr(0, kShown));
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-  }
-  return "'" + text + (name.size() > kShown ? "...'" : "'");
-}
-
 // Reads on through the bytes of one part; keeps no more than a position.
 class Reader {
  public:
@@ -105,7 +93,8 @@ class Reader {
   Result<void> value(std::string_view key, GgufValue* value) {
     TRY_ASSIGN(const auto kind, number<uint32_t>(key));
     if (kind > static_cast<uint32_t>(GgufKind::kFloat64)) {
-      return corrupt(path_, fmt::format("key {} has kind {}, expected 0 to 12", quoted(key), kind));
+      return corrupt(path_,
+                     fmt::format("key {} has kind {}, expected 0 to 12", quoted_name(key), kind));
     }
     value->kind = static_cast<GgufKind>(kind);
     value->element = value->kind;
@@ -116,7 +105,7 @@ class Reader {
       if (value->element != GgufKind::kString && kind_bytes(element) == 0) {
         return corrupt(path_, fmt::format("key {} is an array of kind {}, expected numbers, flags "
                                           "or strings",
-                                          quoted(key), element));
+                                          quoted_name(key), element));
       }
     }
     const size_t begin = position_;
@@ -131,15 +120,17 @@ class Reader {
     if (count > left() / size) {
       return corrupt(path_, fmt::format("key {} claims {} elements, the file has {} bytes left "
                                         "(truncated?)",
-                                        quoted(key), count, left()));
+                                        quoted_name(key), count, left()));
     }
     if (kind != GgufKind::kString) {
       TRY(take(count * size, key));
       return {};
     }
+    const std::string what =
+        fmt::format("a string of key {}", quoted_name(key));  // Once: M1 has 400,000.
     for (uint64_t i = 0; i < count; ++i) {
       TRY_ASSIGN(const auto length, number<uint64_t>(key));
-      TRY(take(length, fmt::format("a string of key {}", quoted(key))));
+      TRY(take(length, what));
     }
     return {};
   }
@@ -161,7 +152,7 @@ Result<const TensorType*> find_type(const std::string& path, const std::string& 
                                    [&](const TensorType& one) { return one.number == number; });
   if (found != std::end(kTensorTypes) && found->size.block_weights > 0) return found;
   return Error(ErrorCode::kUnsupported,
-               fmt::format("{}: tensor {} has type {}, expected one of {}", path, quoted(name),
+               fmt::format("{}: tensor {} has type {}, expected one of {}", path, quoted_name(name),
                            found == std::end(kTensorTypes) ? std::to_string(number) : found->name,
                            kReadTypes));
 }
@@ -171,7 +162,7 @@ Result<GgufDescription> read_description(const std::string& path, Reader& reader
   TRY_ASSIGN(const std::string_view name, reader.name("a tensor's name"));
   tensor.name = std::string(name);
   const auto fail = [&](const std::string& what) {
-    return corrupt(path, fmt::format("tensor {}: {}", quoted(name), what));
+    return corrupt(path, fmt::format("tensor {}: {}", quoted_name(name), what));
   };
   TRY_ASSIGN(const auto num_dimensions, reader.number<uint32_t>("a tensor's dimensions"));
   if (num_dimensions == 0 || num_dimensions > kDimensionsMax) {
@@ -210,8 +201,8 @@ Result<void> check_overlaps(const std::string& path, std::vector<Placed> places)
     if (places[i].begin >= places[i - 1].end) continue;
     return corrupt(path, fmt::format("tensor {} begins at data byte {}, expected {} or later "
                                      "(tensor {} reaches there)",
-                                     quoted(places[i].name), places[i].begin, places[i - 1].end,
-                                     quoted(places[i - 1].name)));
+                                     quoted_name(places[i].name), places[i].begin,
+                                     places[i - 1].end, quoted_name(places[i - 1].name)));
   }
   return {};
 }
@@ -341,7 +332,7 @@ std::string GgufValue::brief() const {
   if (kind == GgufKind::kArray) {
     return fmt::format("an array of {} {}s", count, gguf_kind_name(element));
   }
-  if (kind == GgufKind::kString) return quoted(*text());
+  if (kind == GgufKind::kString) return quoted_name(*text());
   if (kind == GgufKind::kBool) return *flag() ? "true" : "false";
   if (real()) return fmt::format("{}", *real());
   return whole() ? std::to_string(*whole()) : "a number beyond 63 bits";
@@ -412,20 +403,20 @@ Result<void> Gguf::place_tensors(const std::string& path, std::vector<GgufDescri
     if (one.offset % alignment != 0) {
       return corrupt(path,
                      fmt::format("tensor {} begins at data byte {}, expected a multiple of {}",
-                                 quoted(one.name), one.offset, alignment));
+                                 quoted_name(one.name), one.offset, alignment));
     }
     if (one.offset > available || one.bytes > available - one.offset) {
       return corrupt(path,
                      fmt::format("tensor {}, {} {}, needs {} bytes from data byte {} on, the file "
                                  "has {} data bytes (truncated?)",
-                                 quoted(one.name), one.dtype, shape_text(one.shape), one.bytes,
+                                 quoted_name(one.name), one.dtype, shape_text(one.shape), one.bytes,
                                  one.offset, available));
     }
     places.push_back({one.offset, one.offset + one.bytes, one.name});
     TensorInfo info{std::string(one.dtype), std::move(one.shape),
                     bytes.subspan(data_begin + one.offset, one.bytes)};
     if (!tensors_.emplace(one.name, std::move(info)).second) {
-      return corrupt(path, fmt::format("tensor {} is there twice", quoted(one.name)));
+      return corrupt(path, fmt::format("tensor {} is there twice", quoted_name(one.name)));
     }
   }
   return check_overlaps(path, std::move(places));
@@ -441,7 +432,7 @@ Result<void> Gguf::add_part(const std::string& path, size_t index, size_t count)
     GgufValue value;
     TRY(reader.value(key, &value));
     if (!values.emplace(key, value).second) {
-      return corrupt(path, fmt::format("key {} is there twice", quoted(key)));
+      return corrupt(path, fmt::format("key {} is there twice", quoted_name(key)));
     }
   }
   const auto whole_at = [&](const char* key, int64_t otherwise) {

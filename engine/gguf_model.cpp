@@ -226,10 +226,10 @@ class Taker {
 
   Result<void> expect_none_left() const {
     if (left_.empty()) return {};
-    return Error(
-        ErrorCode::kCorrupt,
-        fmt::format("{}: tensor '{}' {} has no place in a {} model of these metadata", file_.path(),
-                    left_.begin()->first, shape_text(left_.begin()->second.shape), kArchitecture));
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("{}: tensor {} {} has no place in a {} model of these metadata",
+                             file_.path(), quoted_name(left_.begin()->first),
+                             shape_text(left_.begin()->second.shape), kArchitecture));
   }
 
  private:
@@ -241,7 +241,8 @@ class Taker {
 }  // namespace
 
 bool is_gguf_path(const std::string& path) {
-  return path.ends_with(".gguf") && !std::filesystem::is_directory(path);
+  std::error_code ignored;  // A path that cannot be looked at is refused when it is opened.
+  return path.ends_with(".gguf") && !std::filesystem::is_directory(path, ignored);
 }
 
 Result<std::string> gguf_config_json(const Gguf& file) {

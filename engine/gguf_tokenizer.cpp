@@ -127,9 +127,7 @@ Result<void> describe_tokens(const Gguf& file, json* vocab, json* added) {
   return {};
 }
 
-}  // namespace
-
-Result<Tokenizer> load_gguf_tokenizer(const Gguf& file) {
+Result<json> describe(const Gguf& file) {
   TRY_ASSIGN(const PreTokenizerName* pre, find_pre_tokenizer(file));
   json vocab = json::object();
   json added = json::array();
@@ -145,6 +143,19 @@ Result<Tokenizer> load_gguf_tokenizer(const Gguf& file) {
   description["model"] = {{"type", "BPE"}, {"ignore_merges", pre->ignore_merges}};
   description["model"]["vocab"] = std::move(vocab);
   description["model"]["merges"] = std::move(merges);
+  return description;
+}
+
+}  // namespace
+
+Result<std::string> gguf_tokenizer_json(const Gguf& file) {
+  TRY_ASSIGN(const json description, describe(file));
+  // Tokens are spelt in the byte alphabet; an added one that is no UTF-8 is refused by the parser.
+  return description.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<Tokenizer> load_gguf_tokenizer(const Gguf& file) {
+  TRY_ASSIGN(const json description, describe(file));
   Result<Tokenizer> tokenizer = Tokenizer::from_description(description);
   if (!tokenizer) return std::move(tokenizer).error().context(file.path() + ": tokenizer");
   return tokenizer;

@@ -16,6 +16,9 @@ namespace levin::engine {
 // missing or misshapen lists, and what Tokenizer::from_description() refuses.
 Result<Tokenizer> load_gguf_tokenizer(const Gguf& file);
 
+// What load_gguf_tokenizer() reads, as the text of a tokenizer.json. Errors: kUnsupported, kCorrupt.
+Result<std::string> gguf_tokenizer_json(const Gguf& file);
+
 // The family of tokenizer.chat_template; M1 when the file has none. Errors: those of
 // recognise_template().
 Result<TemplateFamily> gguf_template_family(const Gguf& file);

@@ -15,7 +15,8 @@ Result<void> KvCache::reserve(int64_t first, int64_t count) {
     const bool is_new = index >= pages_.size();
     if (!is_new && pages_[index].use_count() == 1) continue;
     TRY_ASSIGN(kernels::DeviceBuffer page,
-               kernels::DeviceBuffer::create(*device_, page_bytes() / sizeof(float)));
+               kernels::DeviceBuffer::create(*device_, page_bytes() / sizeof(float),
+                                             is_new ? kernels::Fill::kZero : kernels::Fill::kNone));
     if (is_new) {
       pages_.emplace_back();
       starts_.push_back(nullptr);

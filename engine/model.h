@@ -88,13 +88,18 @@ enum class Precision {
 
 struct LoadOptions {
   Precision precision = Precision::kExact;
-  bool dequantises = true;  // False: quantised matrices are checked, their exact views stay empty.
+  // False: the file is described, not read: quantised matrices are checked for their shapes, their
+  // exact views stay empty, and weights are not looked at.
+  bool dequantises = true;
+  // Of float32 copies of quantised weights (precision exact). 0: what memory is available.
+  uint64_t widened_bytes_max = 0;
   const kernels::Parallel* parallel = nullptr;  // Packs tiles; null: the calling thread alone.
 };
 
 // Reads config.json and the safetensors of a folder, or a GGUF file (`path` ends in .gguf), and
-// checks that each tensor is there with the shape that the config implies. Errors: kNotFound,
-// kCorrupt, kUnsupported; the message names the tensor, what was expected and what was found.
+// checks that each tensor is there with the shape that the config implies and holds finite numbers
+// only. Errors: kNotFound, kCorrupt, kUnsupported; the message names the tensor, what was expected
+// and what was found. kLimit, with both sizes, when the float32 copies do not fit memory.
 Result<std::unique_ptr<Model>> load_model(const std::string& path, const LoadOptions& options = {});
 
 }  // namespace levin::engine

@@ -23,11 +23,16 @@ void ParkedStates::add(Parked parked) {
            std::equal(old.log.begin(), old.log.end(), parked.log.begin());
   });
   parked_.push_back(std::move(parked));
-  while (bytes() > bytes_max_) {
-    parked_.erase(std::min_element(
-        parked_.begin(), parked_.end(),
-        [](const Parked& a, const Parked& b) { return a.last_used < b.last_used; }));
-  }
+  while (bytes() > bytes_max_) drop_oldest();
+}
+
+bool ParkedStates::drop_oldest() {
+  const auto oldest =
+      std::min_element(parked_.begin(), parked_.end(),
+                       [](const Parked& a, const Parked& b) { return a.last_used < b.last_used; });
+  if (oldest == parked_.end()) return false;
+  parked_.erase(oldest);
+  return true;
 }
 
 std::optional<ParkedStates::Parked> ParkedStates::take(std::span<const TokenId> log,

@@ -35,6 +35,9 @@ class ParkedStates {
   // Takes out the one that reaches furthest into `log`, if further than `least` tokens.
   std::optional<Parked> take(std::span<const TokenId> log, int64_t least);
 
+  // Forgets the least recently used one; false when there is none.
+  bool drop_oldest();
+
   // KV pages count in full, though branches of one log share them.
   size_t bytes() const;
   size_t count() const { return parked_.size(); }

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/json_brief.h"
 #include "engine/tokenizer_json.h"
 
 namespace levin::engine {
@@ -50,7 +51,7 @@ Result<void> PreTokenizer::add_split(const json& description) {
   if (!member(pattern, "Regex").is_string()) {
     return Error(ErrorCode::kUnsupported,
                  fmt::format("pre_tokenizer Split: pattern {} is not supported; known: a Regex",
-                             pattern.dump()));
+                             json_brief(pattern)));
   }
   TRY_ASSIGN(const std::string_view expression, string_member(pattern, "Regex", "Split pattern"));
   TRY_ASSIGN(const std::string_view behavior, string_member(description, "behavior", "Split"));

@@ -7,12 +7,15 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/file_io.h"
 #include "engine/gguf_model.h"
+#include "engine/gguf_tokenizer.h"
 #include "engine/model.h"
 #include "engine/safetensors_stream.h"
 #include "engine/weight_packer.h"
+#include "kernels/quant_blocks.h"
 #include "kernels/tile_encoding.h"
 #include "kernels/tile_packing.h"
 
@@ -50,6 +53,20 @@ bool is_bulk(const std::string& name, const TensorInfo& info, const QuantiseOpti
          name.find(".shared_mlp.") != std::string::npos;
 }
 
+std::optional<kernels::BlockType> blocks_of(const TensorInfo& info) {
+  kernels::BlockType type;
+  if (kernels::parse_block_type(info.dtype, &type)) return type;
+  return std::nullopt;
+}
+
+// `count` rows of a matrix of blocks from `top` on, as float32.
+void widen_rows(kernels::BlockType type, const TensorInfo& info, int64_t top, int64_t count,
+                float* out) {
+  const int64_t row_blocks = info.shape.back() / kernels::block_weights(type);
+  const auto offset = static_cast<size_t>(top * row_blocks) * kernels::block_bytes(type);
+  kernels::dequantise(type, info.data.data() + offset, count * row_blocks, out);
+}
+
 DType plain_type(const TensorInfo& info) {
   if (info.dtype == "F32") return DType::kF32;
   return info.dtype == "F16" ? DType::kF16 : DType::kBF16;
@@ -57,6 +74,8 @@ DType plain_type(const TensorInfo& info) {
 
 // Quantises panels [first, last) of one tensor into a buffer, on all threads.
 struct EncodeJob {
+  const TensorInfo* info;
+  std::optional<kernels::BlockType> blocks;  // Then `from` says only rows and columns.
   kernels::MatrixView from;
   DType to;
   char* out;  // Of panel `first`.
@@ -71,8 +90,10 @@ struct EncodeJob {
     for (int64_t panel = job.first + begin; panel < job.first + end; ++panel) {
       const int64_t top = panel * kernels::kTileRows;
       const int64_t num_rows = std::min(kernels::kTileRows, job.from.rows - top);
+      if (job.blocks) widen_rows(*job.blocks, *job.info, top, num_rows, rows.data());
       for (int64_t i = 0; i < num_rows * cols; ++i) {
-        const float w = kernels::weight_at(job.from, top + i / cols, i % cols);
+        const float w = job.blocks ? rows[static_cast<size_t>(i)]
+                                   : kernels::weight_at(job.from, top + i / cols, i % cols);
         if (!std::isfinite(w)) job.bad_weight = top * cols + i;
         rows[static_cast<size_t>(i)] = w;
       }
@@ -95,6 +116,8 @@ class Quantiser {
     for (const auto& [name, info] : files_.tensors()) {
       if (is_tiled(name, info)) {
         TRY(write_tiles(name, info, file));
+      } else if (blocks_of(info)) {
+        TRY(write_widened(name, info, file));
       } else {
         TRY(file.write(info.data));
       }
@@ -128,10 +151,40 @@ class Quantiser {
         ++report_.num_quantised;
       } else {
         ++report_.num_kept;
+        if (blocks_of(info)) {  // Safetensors know no blocks: the same numbers in float32.
+          one.dtype = "F32";
+          one.bytes = static_cast<uint64_t>(info.num_elements()) * sizeof(float);
+        }
         if (is_bulk(name, info, options_)) report_.no_tiles.push_back(name);
       }
       report_.bytes_after += one.bytes;
     }
+  }
+
+  Result<void> write_widened(const std::string& name, const TensorInfo& info,
+                             SafeTensorsStream& file) {
+    const int64_t cols = info.shape.back();
+    const int64_t num_rows = info.num_elements() / cols;
+    const auto step =
+        std::max<int64_t>(1, static_cast<int64_t>(kChunkBytes / sizeof(float)) / cols);
+    std::vector<float> rows;
+    for (int64_t first = 0; first < num_rows; first += step) {
+      const int64_t count = std::min(step, num_rows - first);
+      rows.resize(static_cast<size_t>(count * cols));
+      widen_rows(*blocks_of(info), info, first, count, rows.data());
+      const auto bad =
+          std::find_if_not(rows.begin(), rows.end(), [](float w) { return std::isfinite(w); });
+      if (bad != rows.end()) return not_finite(name, first * cols + (bad - rows.begin()), cols);
+      TRY(file.write(std::as_bytes(std::span<const float>(rows))));
+    }
+    release_pages(info.data);
+    return {};
+  }
+
+  static Error not_finite(const std::string& name, int64_t index, int64_t cols) {
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("tensor '{}': the weight in row {}, column {} is not a finite number",
+                             name, index / cols, index % cols));
   }
 
   Result<void> write_tiles(const std::string& name, const TensorInfo& info,
@@ -145,18 +198,14 @@ class Quantiser {
       const int64_t count = std::min(step, panels - first);
       tiles.resize(static_cast<size_t>(count) * panel);
       EncodeJob job;
+      job.info = &info;
+      job.blocks = blocks_of(info);
       job.from = {info.data.data(), plain_type(info), info.shape[0], info.shape[1]};
       job.to = type;
       job.out = tiles.data();
       job.first = first;
       options_.parallel->run(options_.parallel->self, count, 1, EncodeJob::run, &job);
-      if (job.bad_weight >= 0) {
-        return Error(
-            ErrorCode::kCorrupt,
-            fmt::format("tensor '{}': the weight in row {}, column {} is not a finite "
-                        "number",
-                        name, job.bad_weight / info.shape[1], job.bad_weight % info.shape[1]));
-      }
+      if (job.bad_weight >= 0) return not_finite(name, job.bad_weight, info.shape[1]);
       if (job.is_too_large) {
         return Error(
             ErrorCode::kUnsupported,
@@ -179,9 +228,9 @@ class Quantiser {
 
 Result<void> check_folders(const QuantiseOptions& options) {
   std::error_code error;
-  if (is_gguf_path(options.source) || !fs::is_directory(options.source, error)) {
+  if (!is_gguf_path(options.source) && !fs::is_directory(options.source, error)) {
     return Error(ErrorCode::kInvalidArgument,
-                 options.source + ": expected a model folder with safetensors");
+                 options.source + ": expected a model folder with safetensors, or a GGUF file");
   }
   if (fs::exists(options.destination, error) && !fs::is_empty(options.destination, error)) {
     return Error(ErrorCode::kInvalidArgument,
@@ -190,9 +239,36 @@ Result<void> check_folders(const QuantiseOptions& options) {
   return make_directories(options.destination, 0755);
 }
 
+std::string native_card(const std::string& text) {
+  json card = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!card.is_object()) return text;
+  card["precision"] = "native";
+  return card.dump(1) + "\n";
+}
+
+// What a GGUF file has in its metadata, as the files of a folder.
+Result<void> write_gguf_files(const QuantiseOptions& options, std::vector<std::string>* written) {
+  const auto write = [&](const std::string& name, const std::string& text) -> Result<void> {
+    const std::string path = options.destination + "/" + name;
+    TRY(write_file_atomic(path, text));
+    written->push_back(path);
+    return {};
+  };
+  TRY_ASSIGN(const Gguf file, Gguf::open(options.source));
+  TRY_ASSIGN(const std::string config, gguf_config_json(file));
+  TRY(write("config.json", config + "\n"));
+  TRY_ASSIGN(const std::string tokenizer, gguf_tokenizer_json(file));
+  TRY(write("tokenizer.json", tokenizer + "\n"));
+  const std::string card = options.source.substr(0, options.source.size() - 5) + ".levin.json";
+  std::error_code error;
+  if (!fs::exists(card, error)) return {};
+  TRY_ASSIGN(const std::string text, read_file(card));
+  return write("levin.json", native_card(text));
+}
+
 // Everything beside the weights: config, tokenizer, licence ... The card's precision becomes
 // native: that is how tiles are meant to be read.
-Result<void> copy_other_files(const QuantiseOptions& options) {
+Result<void> copy_other_files(const QuantiseOptions& options, std::vector<std::string>* copied) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(options.source, error)) {
     const std::string name = entry.path().filename().string();
@@ -201,14 +277,9 @@ Result<void> copy_other_files(const QuantiseOptions& options) {
       continue;
     }
     TRY_ASSIGN(std::string content, read_file(entry.path().string()));
-    if (name == "levin.json") {
-      json card = json::parse(content, nullptr, /*allow_exceptions=*/false);
-      if (card.is_object()) {
-        card["precision"] = "native";
-        content = card.dump(1) + "\n";
-      }
-    }
+    if (name == "levin.json") content = native_card(content);
     TRY(write_file_atomic(options.destination + "/" + name, content));
+    copied->push_back(options.destination + "/" + name);
   }
   if (error) return Error(ErrorCode::kIo, options.source + ": " + error.message());
   return {};
@@ -223,12 +294,21 @@ Result<QuantiseReport> quantise_model(const QuantiseOptions& options) {
   TRY_ASSIGN(const std::unique_ptr<Model> model, load_model(options.source, load));
   for (const auto& [name, info] : model->files.tensors()) {
     if (info.dtype == "F32" || info.dtype == "F16" || info.dtype == "BF16") continue;
+    if (blocks_of(info)) continue;
     return Error(ErrorCode::kUnsupported,
                  fmt::format("{}: tensor '{}' is {}, only F32, F16 and BF16 are quantised",
                              options.source, name, info.dtype));
   }
-  TRY(copy_other_files(options));
-  return Quantiser(options, model->files).write(options.destination + "/model.safetensors");
+  std::vector<std::string> copied;
+  Result<QuantiseReport> report = [&]() -> Result<QuantiseReport> {
+    TRY(is_gguf_path(options.source) ? write_gguf_files(options, &copied)
+                                     : copy_other_files(options, &copied));
+    return Quantiser(options, model->files).write(options.destination + "/model.safetensors");
+  }();
+  // The folder is empty again, so that the same command may be given once more.
+  std::error_code ignored;
+  for (size_t i = 0; i < copied.size() && !report; ++i) fs::remove(copied[i], ignored);
+  return report;
 }
 
 }  // namespace levin::engine

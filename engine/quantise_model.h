@@ -15,7 +15,9 @@ namespace levin::engine {
 enum class QuantType { kQ8, kQ4, kExpertsInt8 };
 
 struct QuantiseOptions {
-  std::string source;       // Folder with config.json and safetensors in F32, F16 or BF16.
+  // Folder with config.json and safetensors in F32, F16 or BF16, or a GGUF file; its blocks are
+  // rounded a second time.
+  std::string source;
   std::string destination;  // Folder that is absent or empty.
   QuantType type = QuantType::kQ8;
   bool keep_lm_head = false;
@@ -30,9 +32,10 @@ struct QuantiseReport {
   uint64_t bytes_after = 0;
 };
 
-// Errors: those of load_model(); kInvalidArgument for the folders; kUnsupported for a source that
-// is quantised already; kCorrupt naming tensor, row and column of a weight that is not finite, or
-// the tensor whose weights are too large for the format; kIo.
+// Errors: those of load_model(); kInvalidArgument for the folders; kUnsupported for a source
+// that is in tiles already; kCorrupt naming tensor, row and column of a weight that is not finite,
+// or the tensor whose weights are too large for the format; kIo. The destination is empty after an
+// error.
 Result<QuantiseReport> quantise_model(const QuantiseOptions& options);
 
 }  // namespace levin::engine

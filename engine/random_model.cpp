@@ -263,10 +263,12 @@ Result<DType> random_model_type(const std::string& name) {
 Result<uint64_t> write_random_model(const RandomModelOptions& options) {
   TRY_ASSIGN(const ModelConfig config, parse_config(options.config_text, options.config_name));
   const std::string weights = options.folder + "/model.safetensors";
-  if (std::filesystem::exists(weights) ||
-      std::filesystem::exists(options.folder + "/config.json")) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("{} holds a model already; name an empty folder", options.folder));
+  std::error_code ignored;  // What cannot be looked at cannot be written either.
+  for (const char* name : {"model.safetensors", "config.json", "tokenizer.json"}) {
+    if (!std::filesystem::exists(options.folder + "/" + name, ignored)) continue;
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} holds a model already ({}); name an empty folder", options.folder, name));
   }
   TRY(make_directories(options.folder, 0755));
   const Plan plan = plan_model(config, options.type);

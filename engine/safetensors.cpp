@@ -48,7 +48,7 @@ struct Placed {
 Result<TensorInfo> parse_tensor(const std::string& path, const std::string& name, const json& entry,
                                 std::span<const std::byte> data, Placed* placed) {
   const auto fail = [&](const std::string& what) {
-    return corrupt(path, "tensor '" + name + "': " + what);
+    return corrupt(path, "tensor " + quoted_name(name) + ": " + what);
   };
   if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
       !entry.contains("data_offsets")) {
@@ -63,12 +63,17 @@ Result<TensorInfo> parse_tensor(const std::string& path, const std::string& name
     return fail("expected a shape of at most 8 sizes, found " + json_brief(entry["shape"]));
   }
   uint64_t bytes = dtype_bytes(info.dtype);
+  bool is_empty = false;  // A size of 0 hides no overflow of the others: num_elements() is exact.
   for (const json& size : entry["shape"]) {
     if (!is_count(size)) return fail("expected sizes of 0 or more, found " + json_brief(size));
     info.shape.push_back(size.get<int64_t>());
-    if (__builtin_mul_overflow(bytes, size.get<uint64_t>(), &bytes))
+    is_empty |= info.shape.back() == 0;
+    if (__builtin_mul_overflow(bytes, std::max<uint64_t>(size.get<uint64_t>(), 1), &bytes) ||
+        bytes > uint64_t{INT64_MAX}) {
       return fail("its shape overflows");
+    }
   }
+  if (is_empty) bytes = 0;
   const json& offsets = entry["data_offsets"];
   if (!offsets.is_array() || offsets.size() != 2 || !is_count(offsets[0]) ||
       !is_count(offsets[1])) {
@@ -98,8 +103,8 @@ Result<void> check_layout(const std::string& path, std::vector<Placed> places, s
   uint64_t position = 0;
   for (const Placed& place : places) {
     if (place.begin != position) {
-      return corrupt(path, fmt::format("tensor '{}' begins at data byte {}, expected {} ({})",
-                                       place.name, place.begin, position,
+      return corrupt(path, fmt::format("tensor {} begins at data byte {}, expected {} ({})",
+                                       quoted_name(place.name), place.begin, position,
                                        place.begin < position ? "tensors overlap" : "a gap"));
     }
     position = place.end;
@@ -144,7 +149,7 @@ Result<void> SafeTensors::add_file(const std::string& path) {
     Placed placed;
     TRY_ASSIGN(TensorInfo info, parse_tensor(path, name, entry, data, &placed));
     if (!add(name, std::move(info))) {
-      return corrupt(path, "tensor '" + name + "' is in two files");
+      return corrupt(path, "tensor " + quoted_name(name) + " is in two files");
     }
     places.push_back(std::move(placed));
   }
@@ -178,8 +183,8 @@ Result<SafeTensors> SafeTensors::open_folder(const std::string& folder) {
   for (const auto& [name, shard] : index["weight_map"].items()) {
     // A shard is a plain file name: an index must not reach outside its folder.
     if (!shard.is_string() || shard.get<std::string>().find('/') != std::string::npos) {
-      return corrupt(index_path, "tensor '" + name + "' is mapped to " + json_brief(shard) +
-                                     ", expected a file name");
+      return corrupt(index_path, "tensor " + quoted_name(name) + " is mapped to " +
+                                     json_brief(shard) + ", expected a file name");
     }
     shards.insert(shard.get<std::string>());
   }
@@ -192,7 +197,8 @@ Result<SafeTensors> SafeTensors::open_folder(const std::string& folder) {
   }
   for (const auto& [name, shard] : index["weight_map"].items()) {
     if (opened.find(name) == nullptr) {
-      return corrupt(index_path, "tensor '" + name + "' is not in " + shard.get<std::string>());
+      return corrupt(index_path, "tensor " + quoted_name(name) + " is not in " +
+                                     quoted_name(shard.get<std::string>()));
     }
   }
   return opened;

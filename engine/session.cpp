@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "base/check.h"
 #include "engine/anchor_file.h"
@@ -16,6 +17,12 @@ constexpr size_t kRoomTokens = 8192;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+bool all_finite(std::span<const float> values) {
+  bool finite = true;
+  for (const float value : values) finite &= std::isfinite(value);
+  return finite;
 }
 
 }  // namespace
@@ -76,7 +83,13 @@ Result<void> Session::compute(LogitRows rows, float* logits) {
     const auto pending = std::span<const TokenId>(log_).subspan(
         static_cast<size_t>(state_.num_tokens), static_cast<size_t>(count));
     const LogitRows wanted = rows == LogitRows::kLast && !is_last ? LogitRows::kNone : rows;
-    TRY(forward(context, pending, wanted, logits));
+    Result<void> done = forward(context, pending, wanted, logits);
+    const bool is_short = !done && done.error().code() == ErrorCode::kLimit;
+    if (is_short && (parked_.drop_oldest() || anchors_.drop_oldest())) continue;  // Once more.
+    if (!done) {
+      return std::move(done).error().context(
+          fmt::format("{} tokens after {}", count, state_.num_tokens));
+    }
     if (rows == LogitRows::kAll) logits += count * model_->config.vocab_size;
   }
   return {};
@@ -178,7 +191,15 @@ Result<const float*> Session::next_row() {
 Result<TokenId> Session::sample(const SampleOptions& options) {
   CHECK(!log_.empty());
   TRY_ASSIGN(const float* row, next_row());
-  const TokenId id = sampler_.sample({row, logits_.size()}, options, log_.size());
+  const std::span<const float> candidates(row, logits_.size());
+  // Damaged weights: any token would be as good, and sorting needs numbers that have an order.
+  if (!all_finite(candidates)) {
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("the model's logits after {} tokens are not all finite numbers; its "
+                             "weights are damaged, or not meant for this precision",
+                             log_.size()));
+  }
+  const TokenId id = sampler_.sample(candidates, options, log_.size());
   const auto total = static_cast<int64_t>(log_.size());
   TRY(push(std::span<const TokenId>(&id, 1)));
   drafter_.observe(id);
@@ -304,6 +325,13 @@ Result<void> Session::load(const std::string& path) {
     return Error(ErrorCode::kLimit, fmt::format("{}: holds {} tokens, this session takes {}", path,
                                                 total, options_.context_tokens_max));
   }
+  adopt(std::move(saved));
+  return {};
+}
+
+void Session::adopt(SavedState saved) {
+  CHECK(static_cast<int64_t>(saved.log.size()) == saved.state.num_tokens, saved.log.size(),
+        saved.state.num_tokens);
   num_ahead_ = 0;
   drafter_.clear();
   log_ = std::move(saved.log);
@@ -311,10 +339,9 @@ Result<void> Session::load(const std::string& path) {
   logits_at_ = 0;
   if (!saved.logits.empty()) {
     logits_ = std::move(saved.logits);
-    logits_at_ = total;
+    logits_at_ = static_cast<int64_t>(log_.size());
   }
   anchors_.drop_beyond(-1);  // Parked states are of this model, too: they stay.
-  return {};
 }
 
 Result<void> Session::save_anchors(const std::string& path, size_t bytes_max) const {

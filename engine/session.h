@@ -12,6 +12,7 @@
 #include "engine/model.h"
 #include "engine/parked_states.h"
 #include "engine/sampler.h"
+#include "engine/state_file.h"
 
 namespace levin::engine {
 
@@ -50,7 +51,8 @@ class Session {
   Result<void> append(std::span<const TokenId> tokens);
 
   // Computes what is pending and returns the logits after the last token, [vocab_size]; valid until
-  // the next call. CHECKs that the log is not empty. Errors: kLimit (KV memory).
+  // the next call. CHECKs that the log is not empty. Where memory is short, parked states and
+  // anchors that are not pinned are given up first, oldest first. Errors: kLimit (KV memory).
   Result<std::span<const float>> logits();
 
   // As logits(), for every pending token: [num_pending, vocab_size], appended to *all; on an error
@@ -58,7 +60,7 @@ class Session {
   Result<void> all_logits(std::vector<float>* all);
 
   // Draws the next token and appends it to the log; the same one with and without speculation.
-  // Errors: as append() and logits().
+  // Errors: as append() and logits(); kCorrupt when a logit is not a finite number.
   Result<TokenId> sample(const SampleOptions& options);
 
   // Computes what is pending and keeps a copy of the state there, to come back to without prefill.
@@ -87,6 +89,8 @@ class Session {
   // Replaces log and state by those of `path`. Errors: those of load_state(); kLimit when the log
   // is longer than this session's context. The session is then unchanged.
   Result<void> load(const std::string& path);
+  // Replaces log and state by ones of this model, wherever they come from.
+  void adopt(SavedState saved);
 
   // Keeps the anchors for a later process, at most `bytes_max` of them; load_anchors() adds those
   // that lie within this session's log, of which all must be computed. Errors: those of

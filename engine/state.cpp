@@ -13,8 +13,9 @@ size_t bytes_of(const std::vector<SharedBuffer>& buffers) {
 
 }  // namespace
 
-Result<SharedBuffer> SharedBuffer::create(kernels::Device& device, size_t count) {
-  TRY_ASSIGN(kernels::DeviceBuffer memory, kernels::DeviceBuffer::create(device, count));
+Result<SharedBuffer> SharedBuffer::create(kernels::Device& device, size_t count,
+                                          kernels::Fill fill) {
+  TRY_ASSIGN(kernels::DeviceBuffer memory, kernels::DeviceBuffer::create(device, count, fill));
   SharedBuffer buffer;
   buffer.buffer_ = std::make_shared<kernels::DeviceBuffer>(std::move(memory));  // See buffer_.
   return buffer;
@@ -57,7 +58,8 @@ Result<void> State::make_writable(kernels::Device& device, int64_t count) {
   const bool fills_block = used + count >= kernels::kLightningBlock;
   for (size_t layer = 0; layer < linear.size(); ++layer) {
     if (fills_block && linear[layer].is_shared()) {
-      TRY_ASSIGN(SharedBuffer own, SharedBuffer::create(device, linear[layer].size()));
+      TRY_ASSIGN(SharedBuffer own,
+                 SharedBuffer::create(device, linear[layer].size(), kernels::Fill::kNone));
       device.copy(own.data(), linear[layer].data(), own.size() * sizeof(float));
       linear[layer] = std::move(own);
     }

@@ -15,7 +15,8 @@ namespace levin::engine {
 class SharedBuffer {
  public:
   SharedBuffer() = default;
-  static Result<SharedBuffer> create(kernels::Device& device, size_t count);
+  static Result<SharedBuffer> create(kernels::Device& device, size_t count,
+                                     kernels::Fill fill = kernels::Fill::kZero);
 
   float* data() const { return buffer_ == nullptr ? nullptr : buffer_->data(); }
   size_t size() const { return buffer_ == nullptr ? 0 : buffer_->size(); }

@@ -19,6 +19,8 @@ constexpr std::string_view kMagic = "LEVNSTAT";
 constexpr uint32_t kVersion = 2;
 constexpr size_t kFixedBytes = 16;  // Magic, version, header length.
 constexpr size_t kChecksumBytes = 8;
+constexpr uint32_t kHeaderBytesMax =
+    4096;  // An honest one has 200; its JSON is walked recursively.
 
 struct HashFreer {
   void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
@@ -81,8 +83,8 @@ size_t payload_bytes(const Model& model, kernels::DType kv_dtype, int64_t num_to
   return static_cast<size_t>(bytes) + static_cast<size_t>(num_tokens) * sizeof(TokenId);
 }
 
-// Calls f(pointer, bytes) for every stretch of memory of the state, in file order. Of a journal only
-// the rows in use are visited, of a cache only the steps.
+// Calls f(pointer, bytes) for every stretch of memory of the state, in file order. Of a journal
+// only the rows in use are visited, of a cache only the steps.
 template <typename F>
 Result<void> visit_state(const Model& model, const State& state, const F& f) {
   const ModelConfig& config = model.config;
@@ -143,6 +145,10 @@ Result<Header> read_header(const std::string& path, std::string_view file, const
   }
   if (header_bytes > file.size() - kFixedBytes - kChecksumBytes)
     return corrupt(path, "its header is cut");
+  if (header_bytes > kHeaderBytesMax) {
+    return corrupt(path, fmt::format("its header has {} bytes, expected at most {}", header_bytes,
+                                     kHeaderBytesMax));
+  }
   const std::string_view text = file.substr(kFixedBytes, header_bytes);
   const json header = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!header.is_object() || !header.contains("layout") || !header.contains("num_tokens") ||
@@ -188,8 +194,9 @@ Result<void> save_state(const std::string& path, const Model& model,
   TRY(writer.bytes(text));
   TRY(writer.array(log.data(), log.size()));
   TRY(writer.array(logits.data(), logits.size()));
-  TRY(visit_state(model, state,
-                  [&](const char* part, size_t bytes) { return writer.bytes({part, bytes}); }));
+  TRY(visit_state(model, state, [&](const char* part, size_t bytes) {
+    return writer.bytes({part, bytes});
+  }));
   return writer.finish();
 }
 

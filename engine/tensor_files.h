@@ -6,6 +6,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/mapped_file.h"
@@ -22,6 +23,9 @@ struct TensorInfo {
 };
 
 std::string shape_text(std::span<const int64_t> shape);  // "[2, 3]"
+
+// A name from a file, fit for a message: quoted, short, without what could drive a terminal.
+std::string quoted_name(std::string_view name);
 
 class TensorFiles {
  public:

@@ -11,8 +11,10 @@
 #include "engine/added_tokens.h"
 #include "engine/bpe.h"
 #include "engine/byte_alphabet.h"
+#include "engine/json_brief.h"
 #include "engine/normalizer.h"
 #include "engine/pre_tokenizer.h"
+#include "engine/tensor_files.h"
 #include "engine/tokenizer_json.h"
 #include "engine/vocabulary.h"
 
@@ -55,14 +57,14 @@ namespace {
 // Options of the BPE model that change its results and that no byte-level tokenizer in use sets.
 Result<void> refuse_other_models(const json& model) {
   const json& type = member(model, "type");
-  if (!type.is_null() && type != "BPE") return unknown_component("model", type.dump(), "BPE");
+  if (!type.is_null() && type != "BPE") return unknown_component("model", json_brief(type), "BPE");
   const json& dropout = member(model, "dropout");
   if (!dropout.is_null() && dropout != 0) {
-    return unknown_component("model dropout", dropout.dump(), "null");
+    return unknown_component("model dropout", json_brief(dropout), "null");
   }
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     const json& affix = member(model, key);
-    if (!affix.is_null() && affix != "") return unknown_component(key, affix.dump(), "null");
+    if (!affix.is_null() && affix != "") return unknown_component(key, json_brief(affix), "null");
   }
   TRY_ASSIGN(const bool byte_fallback, bool_member(model, "byte_fallback", false, "model"));
   if (byte_fallback) return unknown_component("model byte_fallback", "true", "false");
@@ -120,8 +122,8 @@ Result<void> Tokenizer::Impl::read_vocabulary(const json& model) {
     const int64_t id = integer_or_minus_one(value);
     if (id < 0 || id >= kTokenIdEnd) {
       return Error(ErrorCode::kCorrupt,
-                   fmt::format("vocab: '{}' should have an id from 0 to {}, found {}", symbols,
-                               kTokenIdEnd - 1, value.dump()));
+                   fmt::format("vocab: {} should have an id from 0 to {}, found {}",
+                               quoted_name(symbols), kTokenIdEnd - 1, json_brief(value)));
     }
     // An entry that is not spelt in the byte alphabet is an added token that is listed here as
     // well.
@@ -137,7 +139,7 @@ Result<TokenId> Tokenizer::Impl::read_merge_part(std::string_view symbols, size_
   const TokenId id = bytes ? vocabulary.find(*bytes) : kNoToken;
   if (id != kNoToken) return id;
   return Error(ErrorCode::kCorrupt,
-               fmt::format("merge {}: '{}' is not in the vocabulary", index, symbols));
+               fmt::format("merge {}: {} is not in the vocabulary", index, quoted_name(symbols)));
 }
 
 Result<std::vector<Merge>> Tokenizer::Impl::read_merges(const json& model) const {
@@ -176,7 +178,7 @@ Result<void> Tokenizer::Impl::read_model(const json& model) {
 
 Result<void> Tokenizer::Impl::read_added(const json& entry, const json& model_vocabulary) {
   TRY_ASSIGN(const std::string_view content, string_member(entry, "content", "added_tokens"));
-  const std::string what = fmt::format("added token '{}'", content);
+  const std::string what = "added token " + quoted_name(content);
   if (content.empty() || content.size() > kAddedTokenBytesMax) {
     return Error(ErrorCode::kCorrupt, fmt::format("added token of {} bytes; 1 to {} are possible",
                                                   content.size(), kAddedTokenBytesMax));
@@ -189,7 +191,7 @@ Result<void> Tokenizer::Impl::read_added(const json& entry, const json& model_vo
   const int64_t id = integer_or_minus_one(id_value);
   if (id < 0 || id >= kTokenIdEnd) {
     return Error(ErrorCode::kCorrupt, fmt::format("{}: id should be 0 to {}, found {}", what,
-                                                  kTokenIdEnd - 1, id_value.dump()));
+                                                  kTokenIdEnd - 1, json_brief(id_value)));
   }
   const auto token = static_cast<TokenId>(id);
   const auto listed = model_vocabulary.find(std::string(content));

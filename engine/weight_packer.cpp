@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include "kernels/finite.h"
 #include "kernels/repack.h"
 #include "kernels/tile_packing.h"
 
@@ -123,8 +124,10 @@ Result<MatrixView> WeightPacker::add(const std::string& name, const TensorInfo& 
   return plan(std::move(task));
 }
 
-Result<MatrixView> WeightPacker::add_tiles(const TensorInfo& info, const MatrixView& shape) {
+Result<MatrixView> WeightPacker::add_tiles(const std::string& name, const TensorInfo& info,
+                                           const MatrixView& shape) {
   Task task;
+  task.name = name;
   task.from = shape;
   task.from.data = info.data.data();
   task.to = shape;
@@ -139,12 +142,22 @@ void WeightPacker::pack(const Task& task, int64_t first, int64_t last) {
                                                 task.to.cols, first, last, out);
     if (!is_good) task.is_bad->store(true);
   } else if (task.from.dtype != task.to.dtype) {
+    const int64_t top = first * kernels::kTileRows;
+    const int64_t count = std::min(last * kernels::kTileRows, task.from.rows) - top;
+    const char* rows = static_cast<const char*>(task.from.data) +
+                       static_cast<size_t>(top * task.from.cols) * dtype_size(task.from.dtype);
+    if (kernels::find_not_finite(task.from.dtype, rows, count * task.from.cols) >= 0) {
+      task.is_bad->store(true);
+    }
     kernels::pack_bf16_panels(task.from, first, last, out);
   } else {
     const size_t stride = kernels::panel_bytes(task.to.dtype, task.to.cols);
     std::memcpy(out + static_cast<size_t>(first) * stride,
                 static_cast<const char*>(task.from.data) + static_cast<size_t>(first) * stride,
                 static_cast<size_t>(last - first) * stride);
+    if (!kernels::panels_are_finite(task.to.dtype, task.to.cols, out, first, last)) {
+      task.is_bad->store(true);
+    }
   }
 }
 
@@ -161,7 +174,8 @@ Result<void> WeightPacker::run(const kernels::Parallel& parallel) {
     release_pages(task.source);
     if (is_bad) {
       return Error(ErrorCode::kCorrupt,
-                   fmt::format("tensor '{}': a scale is not a finite number", task.name));
+                   fmt::format("tensor '{}': a {} is not a finite number", task.name,
+                               task.to.dtype == DType::kTileBF16 ? "weight" : "scale"));
     }
   }
   tasks_.clear();

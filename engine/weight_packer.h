@@ -59,10 +59,11 @@ class WeightPacker {
   Result<kernels::MatrixView> add(const std::string& name, const TensorInfo& info, int64_t rows,
                                   int64_t cols);
   // Plans a copy of tiles that a file already holds.
-  Result<kernels::MatrixView> add_tiles(const TensorInfo& info, const kernels::MatrixView& shape);
+  Result<kernels::MatrixView> add_tiles(const std::string& name, const TensorInfo& info,
+                                        const kernels::MatrixView& shape);
 
-  // Packs everything that was planned. Errors: kCorrupt naming a tensor with a scale that is not a
-  // finite number.
+  // Packs everything that was planned. Errors: kCorrupt naming a tensor with a weight or scale that
+  // is not a finite number.
   Result<void> run(const kernels::Parallel& parallel);
 
   WeightArena take_arena() { return std::move(arena_); }

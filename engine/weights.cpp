@@ -10,6 +10,8 @@
 #include "engine/gguf_model.h"
 #include "engine/model.h"
 #include "engine/safetensors.h"
+#include "engine/weight_scan.h"
+#include "kernels/finite.h"
 #include "kernels/quant_blocks.h"
 #include "kernels/tile_packing.h"
 
@@ -30,7 +32,7 @@ class TensorSource {
   // A matrix of the bulk of the model: as tiles where the precision and its type allow.
   MatrixView matrix(const std::string& name, int64_t rows, int64_t cols) {
     const std::string* tiles = tile_value(name);
-    if (tiles != nullptr) return tiled(name, *tiles, rows, cols);
+    if (tiles != nullptr) return tiled(name, *tiles, rows, cols, packer_);
     if (packer_ == nullptr) return plain(name, rows, cols);
     const TensorInfo* info = get(name, {rows, cols});
     if (info == nullptr) return {};
@@ -38,11 +40,11 @@ class TensorSource {
     return packed.data != nullptr || error_ ? packed : plain(name, rows, cols);
   }
 
-  // A matrix whose inputs are never rounded (embedding, router, lm_head), unless the file has
-  // tiles.
+  // A matrix whose inputs are never rounded (embedding, router, lm_head): row-major, since the ops
+  // that read it know no tiles. Tiles of a file are widened.
   MatrixView plain(const std::string& name, int64_t rows, int64_t cols) {
     const std::string* tiles = tile_value(name);
-    if (tiles != nullptr) return tiled(name, *tiles, rows, cols);
+    if (tiles != nullptr) return tiled(name, *tiles, rows, cols, nullptr);
     const TensorInfo* info = get(name, {rows, cols});
     if (info == nullptr) return {};
     MatrixView view;
@@ -50,23 +52,34 @@ class TensorSource {
     view.dtype = dtype_of(*info);
     view.rows = rows;
     view.cols = cols;
-    if (block_type_of(*info)) view.data = dequantised(name, *info);
+    if (block_type_of(*info)) {
+      view.data = dequantised(name, *info);
+    } else {
+      in_place_.push_back({name, view});
+    }
     return view;
   }
 
-  // lm_head: its inputs are rounded only where the file has it in blocks.
+  // lm_head: its inputs are rounded only where the file has it in blocks or tiles.
   MatrixView head(const std::string& name, int64_t rows, int64_t cols) {
     const TensorInfo* info = files_.find(name);
-    const bool is_blocks = info != nullptr && block_type_of(*info).has_value();
-    return is_blocks ? matrix(name, rows, cols) : plain(name, rows, cols);
+    const bool is_quantised =
+        tile_value(name) != nullptr || (info != nullptr && block_type_of(*info).has_value());
+    return is_quantised ? matrix(name, rows, cols) : plain(name, rows, cols);
   }
 
   std::vector<float> vector(const std::string& name, int64_t size) {
     const TensorInfo* info = get(name, {size});
     std::vector<float> values(info == nullptr ? 0 : static_cast<size_t>(size));
-    for (size_t i = 0; i < values.size(); ++i) values[i] = element(*info, i);
+    for (size_t i = 0; i < values.size(); ++i) {
+      values[i] = element(*info, i);
+      if (!std::isfinite(values[i])) not_finite(name, fmt::format("number {}", i));
+    }
     return values;
   }
+
+  // What is read where it lies.
+  const std::vector<WeightInPlace>& in_place() const { return in_place_; }
 
   Result<void> result() const {
     if (error_) return *error_;
@@ -90,7 +103,9 @@ class TensorSource {
     return *result;
   }
 
-  MatrixView tiled(const std::string& name, const std::string& value, int64_t rows, int64_t cols) {
+  // packer: null for float32 weights instead of tiles.
+  MatrixView tiled(const std::string& name, const std::string& value, int64_t rows, int64_t cols,
+                   WeightPacker* packer) {
     if (error_) return {};
     Result<MatrixView> shape = parse_tile_value(value);
     if (!shape) {
@@ -106,9 +121,14 @@ class TensorSource {
     const auto panel = static_cast<int64_t>(kernels::panel_bytes(shape->dtype, cols));
     const TensorInfo* info = get(name, {kernels::num_panels(rows), panel});
     if (info == nullptr) return {};
-    if (packer_ != nullptr) return keep(packer_->add_tiles(*info, *shape));
+    if (packer != nullptr) return keep(packer->add_tiles(name, *info, *shape));
     if (!dequantises_) return *shape;
     shape->data = info->data.data();
+    if (!kernels::panels_are_finite(shape->dtype, cols, info->data.data(), 0,
+                                    kernels::num_panels(rows))) {
+      not_finite(name, "a scale");
+      return {};
+    }
     std::vector<float>& copy = owner_->dequantised.emplace_back();
     copy.reserve(static_cast<size_t>(rows * cols));
     for (int64_t row = 0; row < rows; ++row) {
@@ -184,20 +204,29 @@ class TensorSource {
       return nullptr;
     }
     const bool is_plain = info->dtype == "F32" || info->dtype == "F16" || info->dtype == "BF16";
-    const bool is_tile = tile_value(name) != nullptr && info->dtype == "U8";
-    if (!is_plain && !is_tile && (shape.size() < 2 || !block_type_of(*info))) {
-      error_ =
-          Error(ErrorCode::kUnsupported,
-                fmt::format("tensor '{}' is {}, expected F32, F16 or BF16", name, info->dtype));
+    const bool is_matrix = shape.size() == 2;
+    const bool is_tile = is_matrix && tile_value(name) != nullptr;
+    const bool is_known = is_plain || (is_matrix && block_type_of(*info));
+    if (is_tile ? info->dtype != "U8" : !is_known) {
+      error_ = Error(ErrorCode::kUnsupported,
+                     fmt::format("tensor '{}' is {}, expected {}", name, info->dtype,
+                                 is_tile ? "U8 (tiles)" : "F32, F16 or BF16"));
       return nullptr;
     }
     return info;
+  }
+
+  void not_finite(const std::string& name, const std::string& what) {
+    if (error_ || !dequantises_) return;
+    error_ = Error(ErrorCode::kCorrupt,
+                   fmt::format("tensor '{}': {} is not a finite number", name, what));
   }
 
   const TensorFiles& files_;
   Weights* owner_;
   WeightPacker* packer_;
   bool dequantises_;
+  std::vector<WeightInPlace> in_place_;
   std::optional<Error> error_;
 };
 
@@ -248,18 +277,48 @@ void load_moe(TensorSource& source, const ModelConfig& config, const std::string
   }
   if (config.shared_intermediate_size == 0) return;
   weights->has_shared = true;
-  // The published code sizes this MLP with intermediate_size, vLLM with shared_intermediate_size:
-  // the file decides between the two.
+  // The published code sizes this MLP with intermediate_size, vLLM with shared_intermediate_size.
+  // Only where both are equal a file fits both; the published code decides.
   const std::string shared = prefix + "shared_mlp.";
   weights->shared = load_mlp(source, shared + "gate_proj.weight", shared + "up_proj.weight",
                              shared + "down_proj.weight", config.intermediate_size, hidden);
   weights->shared_gate = source.plain(prefix + "coefficient.weight", 1, hidden);
 }
 
+const kernels::Parallel& parallel_of(const LoadOptions& options) {
+  return options.parallel != nullptr ? *options.parallel : kernels::on_this_thread();
+}
+
+// Precision exact keeps quantised weights as float32 copies, eight times a file of 4-bit weights:
+// said before the first is made.
+Result<void> expect_room_for_copies(const TensorFiles& files, uint64_t bytes_max) {
+  uint64_t needed = 0;
+  for (const auto& [name, info] : files.tensors()) {
+    kernels::BlockType type;
+    if (kernels::parse_block_type(info.dtype, &type)) {
+      needed += static_cast<uint64_t>(info.num_elements()) * sizeof(float);
+    }
+    const auto tiles = files.metadata().find(kTileKeyPrefix + name);
+    if (tiles == files.metadata().end()) continue;
+    TRY_ASSIGN(const MatrixView shape, parse_tile_value(tiles->second));
+    needed += static_cast<uint64_t>(shape.rows) * static_cast<uint64_t>(shape.cols) * sizeof(float);
+  }
+  const uint64_t limit = bytes_max > 0 ? bytes_max : available_memory_bytes();
+  if (limit == 0 || needed <= limit) return {};
+  return Error(ErrorCode::kLimit,
+               fmt::format("precision exact needs {:.2f} GB for float32 copies of quantised "
+                           "weights, {:.2f} GB are available; precision native reads them as they "
+                           "are (--precision native)",
+                           static_cast<double>(needed) / 1e9, static_cast<double>(limit) / 1e9));
+}
+
 Result<Weights> load_weights(const TensorFiles& files, const ModelConfig& config,
-                             WeightPacker* packer, bool dequantises) {
+                             WeightPacker* packer, const LoadOptions& options) {
   Weights weights;
-  TensorSource source(files, &weights, packer, dequantises);
+  if (packer == nullptr && options.dequantises) {
+    TRY(expect_room_for_copies(files, options.widened_bytes_max));
+  }
+  TensorSource source(files, &weights, packer, options.dequantises);
   weights.embedding =
       source.plain("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
   // Stops at the first problem: a wrong config may claim millions of experts that no file holds.
@@ -278,6 +337,7 @@ Result<Weights> load_weights(const TensorFiles& files, const ModelConfig& config
   weights.lm_head = source.head(tied ? "model.embed_tokens.weight" : "lm_head.weight",
                                 config.vocab_size, config.hidden_size);
   TRY(source.result());
+  if (options.dequantises) TRY(expect_finite(source.in_place(), parallel_of(options)));
   return weights;
 }
 
@@ -330,11 +390,10 @@ Result<std::unique_ptr<Model>> load_model(const std::string& path, const LoadOpt
   WeightPacker packer;
   const bool packs = options.precision == Precision::kNative;
   Result<Weights> weights =
-      load_weights(model->files, model->config, packs ? &packer : nullptr, options.dequantises);
+      load_weights(model->files, model->config, packs ? &packer : nullptr, options);
   if (!weights) return std::move(weights).error().context("loading the model in " + path);
   model->weights = *std::move(weights);
-  Result<void> packed =
-      packer.run(options.parallel != nullptr ? *options.parallel : kernels::on_this_thread());
+  Result<void> packed = packer.run(parallel_of(options));
   if (!packed) return std::move(packed).error().context("loading the model in " + path);
   model->weights.packed = packer.take_arena();
   const ModelConfig& config = model->config;

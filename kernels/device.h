@@ -11,6 +11,9 @@
 
 namespace levin::kernels {
 
+// What new memory holds: kNone where the caller writes all of it before it reads.
+enum class Fill { kZero, kNone };
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -21,9 +24,8 @@ class Device {
   virtual const Parallel& parallel() const = 0;
   virtual std::string name() const = 0;
 
-  // Zeroed memory of `bytes`, aligned to 64. Errors: kLimit when it cannot be had. Freed by
-  // release().
-  virtual Result<void*> allocate(size_t bytes) = 0;
+  // Memory of `bytes`, aligned to 64. Errors: kLimit when it cannot be had. Freed by release().
+  virtual Result<void*> allocate(size_t bytes, Fill fill) = 0;
   virtual void release(void* memory) = 0;
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
   virtual void copy_to_host(void* host, const void* device, size_t bytes) = 0;
@@ -35,7 +37,7 @@ class Device {
 // Owns `count` floats on a device. Movable.
 class DeviceBuffer {
  public:
-  static Result<DeviceBuffer> create(Device& device, size_t count);
+  static Result<DeviceBuffer> create(Device& device, size_t count, Fill fill = Fill::kZero);
   DeviceBuffer() = default;
   DeviceBuffer(DeviceBuffer&& other) noexcept;
   DeviceBuffer& operator=(DeviceBuffer&& other) noexcept;
@@ -61,7 +63,8 @@ struct CpuOptions {
   CpuIsa isa = best_cpu_isa();
 };
 
-// Errors: kUnsupported when the CPU lacks the instruction set asked for.
+// Errors: kUnsupported when the CPU lacks the instruction set asked for; kLimit when the system
+// does not allow so many threads.
 Result<std::unique_ptr<Device>> make_cpu_device(const CpuOptions& options);
 
 }  // namespace levin::kernels

@@ -1,6 +1,6 @@
-// Where the keys and values of softmax attention lie: pages of 256 tokens, a page by KV head, a
-// head in steps of 64 tokens, each step its keys and then its values. One head of a step is what a
-// kernel works on at a time, and a thread that walks a head reads memory in one line.
+// Where the keys and values of softmax attention lie: pages of kKvPageTokens tokens, a page by KV
+// head, a head in steps of 64 tokens, each step its keys and then its values. One head of a step is
+// what a kernel works on at a time, and a thread that walks a head reads memory in one line.
 //   keys of a step   [dim pair][64 tokens][2 dims]: lanes are tokens, no horizontal sums; a pair is
 //                    what one bf16 dot instruction takes
 //   values of a step [token pair][dims][2 tokens]: lanes are dims

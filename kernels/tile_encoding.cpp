@@ -1,6 +1,7 @@
 #include "kernels/tile_encoding.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <cstring>
 
@@ -78,7 +79,8 @@ bool encode_q4(const float* w, int64_t r, char* tile) {
 }
 
 void put_bytes(const float* w, float scale, int64_t r, char* bytes) {
-  const float inverse = scale == 0 ? 0 : 1 / scale;
+  // Of a subnormal scale it may be infinite; such weights are as good as zero.
+  const float inverse = scale < FLT_MIN ? 0 : 1 / scale;
   for (int k = 0; k < 32; ++k) {
     bytes[k / 4 * 64 + r * 4 + k % 4] = static_cast<char>(nearest(w[k] * inverse, -127, 127) + 128);
   }

@@ -101,6 +101,17 @@ size_t common_subsequence(std::string_view a, std::string_view b) {
   return length;
 }
 
+int likeness(std::string_view a, std::string_view b) {
+  const auto plain = [](std::string_view text) {
+    const std::vector<std::string_view> lines = stripped_lines(text);
+    return joined(lines, 0, lines.size());
+  };
+  const std::string one = plain(a);
+  const std::string other = plain(b);
+  const size_t total = one.size() + other.size();
+  return total == 0 ? 100 : static_cast<int>(200 * common_subsequence(one, other) / total);
+}
+
 ClosestText closest_text(std::string_view text, std::string_view old, uint64_t work_max) {
   const std::vector<std::string_view> lines = stripped_lines(text);
   std::vector<std::string_view> wanted = stripped_lines(old);
@@ -151,11 +162,11 @@ std::string no_path_text(std::string_view path, const std::vector<std::string>& 
     best = &file;
   }
   std::string text = "E_PATH no " + std::string(path);
-  if (best != nullptr) return text + ". Did you mean " + *best + "?";
+  if (best != nullptr) return text + ". Did you mean " + shown_name(*best) + "?";
   text += ". Files: ";
   for (size_t index = 0; index < std::min(files.size(), kListedFilesMax); ++index) {
     if (index > 0) text += ", ";
-    text += files[index];
+    text += shown_name(files[index]);
   }
   return text;
 }

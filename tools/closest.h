@@ -21,6 +21,9 @@ struct ClosestText {
 ClosestText closest_text(std::string_view text, std::string_view old,
                          uint64_t work_max = 300'000'000);
 
+// As `percent` above, of two texts.
+int likeness(std::string_view a, std::string_view b);
+
 // Length of the longest common subsequence of bytes. O(a.size() * b.size() / 64).
 size_t common_subsequence(std::string_view a, std::string_view b);
 

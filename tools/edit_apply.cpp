@@ -11,6 +11,8 @@ namespace {
 
 constexpr size_t kManyLinesMax = 100;  // Line numbers named in E_MANY.
 constexpr size_t kLinesBeforeClosest = 4;
+constexpr int kBesidePercent = 10;
+constexpr int kAlikePercent = 60;  // Less, and two texts have nothing to do with each other.
 
 std::string line_range(std::string_view content, size_t begin, size_t end) {
   const size_t first = line_number_at(content, begin);
@@ -36,6 +38,25 @@ std::optional<size_t> only_place(std::string_view content, std::string_view text
   return at;
 }
 
+// Whether the text at `done`, which is an edit's new one, stands where its old one would: the file
+// has nothing that is more like `old`, or what is most like it lies inside. Else `old` is invented,
+// or was copied badly from another place.
+bool is_in_place(std::string_view content, const Edit& edit, size_t done) {
+  const ClosestText closest = closest_text(content, edit.old_text);
+  if (closest.percent < 0) return false;
+  const std::vector<std::string_view> lines = lines_of(content);
+  const std::string_view first = stripped(lines[closest.first_line - 1]);
+  const std::string_view last = stripped(lines[closest.last_line - 1]);
+  const char* const begin = content.data() + done;
+  const char* const end = begin + edit.new_text.size();
+  const bool is_inside = first.data() >= begin && last.data() + last.size() <= end;
+  if (is_inside) return closest.percent >= kAlikePercent;
+  const int percent = likeness(edit.old_text, edit.new_text);
+  // Whole lines beside it may be a little more like `old` than the new text alone.
+  const bool is_beside = first.data() < end && last.data() + last.size() > begin;
+  return percent >= kAlikePercent && percent + (is_beside ? kBesidePercent : 0) >= closest.percent;
+}
+
 // Looks one edit up; appends its spans, or returns the E_ text.
 std::string look_up(std::string_view content, const Edit& edit, size_t index, std::string_view path,
                     std::vector<Span>& spans, int& level) {
@@ -46,10 +67,11 @@ std::string look_up(std::string_view content, const Edit& edit, size_t index, st
                    edit.whole_lines ? Scope::kWholeLines : Scope::kAnywhere, !edit.all);
   level = result.level;
   if (level != kExact) {
-    const std::optional<size_t> done = only_place(content, edit.new_text);
+    std::optional<size_t> done = only_place(content, edit.new_text);
     // A forgiving match that lies inside the new text is what an earlier edit left there.
     const bool covered = done && result.matches.size() == 1 && *done <= result.matches[0].begin &&
                          result.matches[0].end <= *done + edit.new_text.size();
+    if (done && result.matches.empty() && !is_in_place(content, edit, *done)) done.reset();
     if (done && (covered || result.matches.empty())) return done_text(content, *done);
     if (result.matches.empty()) return no_match_text(content, edit.old_text, path);
     const TextMatch& first = result.matches.front();

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +30,15 @@ constexpr int64_t kInterruptPollMs = 50;  // How long an interrupt of a look may
 constexpr size_t kReadBytes = 64 * 1024;
 constexpr int kDrainReadsMax = 64;  // After the end: an escaped writer must not hold us.
 
+constexpr int64_t kDiskLookMs = 100;      // Between two looks at how full the disk is.
+
+// -1 where nobody can say.
+int64_t free_bytes(const std::string& folder) {
+  struct statvfs status {};
+  if (::statvfs(folder.c_str(), &status) != 0) return -1;
+  return static_cast<int64_t>(status.f_bavail) * static_cast<int64_t>(status.f_frsize);
+}
+
 int64_t ms_since(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
 }
@@ -38,13 +48,15 @@ int64_t ms_since(Clock::time_point start) {
 class JobTable::Job {
  public:
   Job(std::string id, sandbox::Process process, std::vector<std::string> argv,
-      const sandbox::Limits& limits, sandbox::AuditLog* audit, UniqueFd wake)
+      const sandbox::Policy& policy, sandbox::AuditLog* audit, UniqueFd wake)
       : id_(std::move(id)),
         argv_(std::move(argv)),
-        limits_(limits),
+        limits_(policy.limits),
+        disk_folder_(policy.profile == sandbox::Profile::kWorkspace ? policy.workspace : ""),
+        disk_free_bytes_(free_bytes(disk_folder_)),
         audit_(audit),
         wake_(std::move(wake)),
-        fresh_(limits.output_head_bytes, limits.output_tail_bytes),
+        fresh_(limits_.output_head_bytes, limits_.output_tail_bytes),
         process_(std::move(process)),
         thread_([this] { run(); }) {}
   Job(const Job&) = delete;
@@ -140,15 +152,25 @@ class JobTable::Job {
     return !input_.empty();
   }
 
+  // As Process::wait() sees to it for commands that somebody waits for.
+  bool has_filled_disk() const {
+    if (disk_free_bytes_ < 0) return false;
+    const int64_t free = free_bytes(disk_folder_);
+    return free >= 0 && disk_free_bytes_ - free > limits_.disk_bytes_max;
+  }
+
   // Milliseconds until it has something to do.
   int64_t keep_limits() {
     const std::lock_guard lock(mutex_);
     if (!cause_ && total_bytes_ > limits_.output_bytes_max) {
       cause_ = sandbox::EndedBy::kOutputLimit;
     }
+    if (!cause_ && has_filled_disk()) cause_ = sandbox::EndedBy::kDiskLimit;
     const int64_t left = limits_.wall_ms - ms_since(started_);
     if (!cause_ && left <= 0) cause_ = sandbox::EndedBy::kTimeout;
-    if (!cause_ && !is_killed_) return left;
+    if (!cause_ && !is_killed_) {
+      return disk_free_bytes_ < 0 ? left : std::min(left, kDiskLookMs);
+    }
     if (!ending_) {
       ending_ = Clock::now();
       process_.signal(SIGTERM);
@@ -198,6 +220,8 @@ class JobTable::Job {
   const std::string id_;
   const std::vector<std::string> argv_;
   const sandbox::Limits limits_;
+  const std::string disk_folder_;  // Whose disk may not fill up; "" for none.
+  const int64_t disk_free_bytes_;  // At the start.
   sandbox::AuditLog* const audit_;
   const UniqueFd wake_;
   const Clock::time_point started_ = Clock::now();
@@ -253,7 +277,7 @@ Result<std::string> JobTable::start(const std::string& command, int64_t wall_ms)
   TRY_ASSIGN(sandbox::Process process, limited.start(shell));
   std::string id = std::to_string(jobs_.size() + 1);
   jobs_.push_back(std::make_unique<Job>(id, std::move(process), std::move(shell.argv),
-                                        limited.policy().limits, audit_, std::move(wake)));
+                                        limited.policy(), audit_, std::move(wake)));
   return id;
 }
 

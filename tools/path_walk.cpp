@@ -34,6 +34,16 @@ bool is_git_folder(const std::string& name) {
   return name.size() == 4 && ::strcasecmp(name.c_str(), ".git") == 0;
 }
 
+// What programs outside act on by themselves, at the top of the workspace; the sandbox keeps commands
+// from them (default_protected_paths()), so edits must not be the way round.
+bool is_acted_on(const std::string& name) {
+  static constexpr const char* kNames[] = {".vscode", ".idea",  ".zed",    ".mcp.json",
+                                           ".envrc",  ".levin", ".cursor", ".claude"};
+  return std::any_of(std::begin(kNames), std::end(kNames), [&](const char* known) {
+    return ::strcasecmp(name.c_str(), known) == 0;
+  });
+}
+
 std::deque<std::string> split(std::string_view path) {
   std::deque<std::string> parts;
   while (!path.empty()) {
@@ -64,6 +74,9 @@ class Walker {
         continue;
       }
       if (purpose_ != Purpose::kRead && is_git_folder(name)) return refused("git's own files");
+      if (purpose_ != Purpose::kRead && names_.empty() && is_acted_on(name)) {
+        return refused("a protected path");
+      }
       UniqueFd entry = open_component(here(), name, O_PATH);
       if (!entry) {
         if (errno != ENOENT && errno != ENAMETOOLONG) return io_error("cannot open " + name);

@@ -21,6 +21,7 @@ inline constexpr size_t kLargeUpdateFiles = 2'000;  // From here on, somebody sh
 struct IndexOptions {
   std::string database;       // Path of the database; empty: a new one in memory for this call.
   unsigned thread_count = 0;  // 0: one per core.
+  size_t graph_kept_from = 2'000;  // Of so many files, the reference graph is kept in a file too.
   const std::atomic<bool>* interrupted = nullptr;
   std::function<void(size_t file_count)> on_large_update;  // Before kLargeUpdateFiles or more.
 };
@@ -31,6 +32,7 @@ struct IndexReport {
   size_t not_parsed = 0;  // Too large, binary, unreadable, or given up: named, without symbols.
   size_t definitions = 0;
   bool is_whole = true;  // False: there are more files than the index takes.
+  bool is_ranked_anew = false;  // A map's graph was made from all files, not from what changed.
   std::string note;      // When the database had to be made anew: why.
 };
 

@@ -2,6 +2,7 @@
 #include "tools/arguments.h"
 #include "tools/entries.h"
 #include "tools/file_errors.h"
+#include "tools/web/http_client.h"
 #include "tools/web_check.h"
 
 namespace levin::tools {
@@ -33,15 +34,24 @@ ToolResult run_web_check(const json& value, ToolContext& context) {
     arguments.refuse(spec.error().message());
     return failure(arguments.problem());
   }
-  // The place is looked up in the workspace: nothing else can be served.
-  const Result<Place> place = context.workspace.find(folder);
-  if (!place) return file_failure(context.workspace, folder, place.error());
+  WebCheckOptions options;
+  options.interrupted = context.interrupted;
+  options.target = arguments.text_or("url", "");
+  if (arguments.failed()) return failure(arguments.problem());
+  if (options.target.empty()) {
+    // The place is looked up in the workspace: nothing else can be served.
+    const Result<Place> place = context.workspace.find(folder);
+    if (!place) return file_failure(context.workspace, folder, place.error());
+    options.target = context.workspace.root() + "/" + place->path;
+  } else if (value.contains("dir")) {
+    return failure("E_ARGS web_check: dir or url, not both.");
+  } else if (!web::parse_loopback_url(options.target)) {
+    return failure("E_ARGS web_check: url " + options.target +
+                   ": only apps on this machine can be opened, as http://127.0.0.1:PORT/.");
+  }
   if (!context.browser) return failure("E_DENIED web_check: there is no browser in this run.");
   const Result<WebBrowser*> browser = context.browser();
   if (!browser) return failure("E_NO_BROWSER " + browser.error().message() + ". Go on without web_check.");
-  WebCheckOptions options;
-  options.target = context.workspace.root() + "/" + place->path;
-  options.interrupted = context.interrupted;
   const Result<WebReport> report = check_web_app(**browser, *spec, options);
   if (!report) return failure("E_ARGS web_check: " + report.error().message());
   ToolResult result;

@@ -36,9 +36,10 @@ bool has_f16c() {
 bool cpu_has(CpuIsa isa) {
 #if defined(__x86_64__)
   switch (isa) {
-    case CpuIsa::kAvx512:
-      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    case CpuIsa::kAvx512:  // Its files are compiled with those of AVX2 as well.
+      return cpu_has(CpuIsa::kAvx2) && __builtin_cpu_supports("avx512f") &&
+             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+             __builtin_cpu_supports("avx512dq");
     case CpuIsa::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     default:
@@ -76,15 +77,17 @@ class CpuDevice final : public Device {
            (pool_.num_threads() == 1 ? " thread" : " threads");
   }
 
-  Result<void*> allocate(size_t bytes) override {
+  Result<void*> allocate(size_t bytes, Fill fill) override {
     const bool is_large = bytes >= HugeBlocks::kSmallest;
     const size_t rounded = std::max((bytes + kAlignment - 1) / kAlignment * kAlignment, kAlignment);
-    void* memory = is_large ? huge_.allocate(rounded) : std::aligned_alloc(kAlignment, rounded);
-    if (memory == nullptr) {
+    const HugeBlocks::Block block =
+        is_large ? huge_.allocate(rounded)
+                 : HugeBlocks::Block{std::aligned_alloc(kAlignment, rounded), false};
+    if (block.memory == nullptr) {
       return Error(ErrorCode::kLimit, "cannot allocate " + std::to_string(bytes) + " bytes");
     }
-    std::memset(memory, 0, rounded);
-    return memory;
+    if (fill == Fill::kZero && !block.is_zeroed) std::memset(block.memory, 0, rounded);
+    return block.memory;
   }
   void release(void* memory) override {
     if (!huge_.release(memory)) std::free(memory);
@@ -144,11 +147,17 @@ Result<std::unique_ptr<Device>> make_cpu_device(const CpuOptions& options) {
                                               cpu_isa_name(best_cpu_isa()));
   }
   const int num_threads = options.num_threads > 0 ? options.num_threads : available_cores();
-  return std::unique_ptr<Device>(std::make_unique<CpuDevice>(options.isa, num_threads));
+  std::unique_ptr<Device> device = std::make_unique<CpuDevice>(options.isa, num_threads);
+  if (device->parallel().num_workers < num_threads) {
+    return Error(ErrorCode::kLimit, "the system allows " +
+                                        std::to_string(device->parallel().num_workers) + " of " +
+                                        std::to_string(num_threads) + " threads");
+  }
+  return device;
 }
 
-Result<DeviceBuffer> DeviceBuffer::create(Device& device, size_t count) {
-  TRY_ASSIGN(void* memory, device.allocate(count * sizeof(float)));
+Result<DeviceBuffer> DeviceBuffer::create(Device& device, size_t count, Fill fill) {
+  TRY_ASSIGN(void* memory, device.allocate(count * sizeof(float), fill));
   DeviceBuffer buffer;
   buffer.device_ = &device;
   buffer.data_ = static_cast<float*>(memory);

@@ -55,7 +55,10 @@ inline void matmul_as(const Parallel& parallel, const MatrixView& w, const float
                       float* out) {
   const int64_t cols = w.cols;
   const char* data = static_cast<const char*>(w.data);
-  const int64_t rows_per_range = kWorkPerRange / (cols * n) + 1;
+  // A weight's way from memory takes as long as its products with several tokens.
+  constexpr int64_t kTokensOfReading = 4;
+  const int64_t work_per_row = cols * (n > kTokensOfReading ? n : kTokensOfReading);
+  const int64_t rows_per_range = kWorkPerRange / work_per_row + 1;
   const int64_t grain = (rows_per_range + kBlockRows - 1) / kBlockRows * kBlockRows;
   parallel_for(parallel, w.rows, grain, [=](int64_t begin, int64_t end, int) {
     int64_t row = begin;

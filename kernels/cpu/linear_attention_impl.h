@@ -20,10 +20,11 @@ struct LightningHead {
   int64_t qkv_stride;  // from token to token
   int64_t out_stride;
   int64_t head_dim;
-  bool is_last;  // No head lies behind it.
+  bool is_last;  // The next head is not this thread's: another may be writing there.
 };
 
-inline LightningHead lightning_head(const LightningArgs& args, int64_t head) {
+// `end`: of the heads that this thread goes through.
+inline LightningHead lightning_head(const LightningArgs& args, int64_t head, int64_t end) {
   const int64_t d = args.head_dim;
   LightningHead view;
   view.qkv = args.qkv + head * 3 * d;
@@ -35,7 +36,7 @@ inline LightningHead lightning_head(const LightningArgs& args, int64_t head) {
   view.qkv_stride = args.num_heads * 3 * d;
   view.out_stride = args.num_heads * d;
   view.head_dim = d;
-  view.is_last = head + 1 == args.num_heads;
+  view.is_last = head + 1 == end;
   return view;
 }
 
@@ -140,7 +141,7 @@ inline void lightning_step(const LightningHead& head, int64_t place,
   lightning_decay(scratch, place, scratch.score);
   touch(head.journal_v, (place + 1) * row_bytes);
   product_rows<1>({scratch.q_decay, d, 1}, head.state, d, head.out, 0, d, d, 0);
-  // touch() may read: what it is given must be there.
+  // touch() may read: what it is given must be there, and nobody's to write.
   if (!head.is_last) touch(head.journal_k + 2 * kLightningBlock * d, (place + 1) * row_bytes);
   product_rows<1>({scratch.score, 0, 1}, head.journal_v, d, head.out, 0, place + 1, d, 1);
 }
@@ -178,7 +179,7 @@ inline void op_lightning_attention(const Parallel& parallel, const LightningArgs
                                    at + kLightningBlock * (kLightningBlock + d),
                                    at + kLightningBlock * (kLightningBlock + 2 * d)};
     for (int64_t h = begin; h < end; ++h) {
-      const LightningHead head = lightning_head(copy, h);
+      const LightningHead head = lightning_head(copy, h, end);
       for (int64_t i = 0; i < kLightningBlock; ++i) {
         scratch.rising[i] = head.power[kLightningBlock - 1 - i];
       }

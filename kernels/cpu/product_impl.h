@@ -139,21 +139,27 @@ inline void product_tile(const LeftSide& a, const float* b, int64_t ldb, float* 
 // latency of an addition. More rows keep 24 sums (8 where there are 16 registers).
 constexpr int kProductRows = kLanes == 16 ? 6 : 4;
 
+// Columns from `column` on, kVecs vectors at a time, what is left by half as many: 64 and 96
+// columns are as wide a walk as there is.
+template <int kRows, int kVecs>
+inline void product_columns(const LeftSide& a, const float* b, int64_t ldb, float* c, int64_t ldc,
+                            int64_t depth, int64_t column, int64_t columns, float scale) {
+  for (; column + kVecs * kLanes <= columns; column += kVecs * kLanes) {
+    product_tile<kRows, kVecs, true>(a, b + column, ldb, c + column, ldc, depth, columns, scale);
+  }
+  if constexpr (kVecs > 1) {
+    product_columns<kRows, kVecs / 2>(a, b, ldb, c, ldc, depth, column, columns, scale);
+  } else if (column < columns) {
+    product_tile<kRows, 1, false>(a, b + column, ldb, c + column, ldc, depth, columns - column,
+                                  scale);
+  }
+}
+
 template <int kRows>
 inline void product_rows(const LeftSide& a, const float* b, int64_t ldb, float* c, int64_t ldc,
                          int64_t depth, int64_t columns, float scale) {
   constexpr int kVecs = kRows == 1 ? 8 : kLanes == 16 ? 4 : 2;
-  int64_t column = 0;
-  for (; column + kVecs * kLanes <= columns; column += kVecs * kLanes) {
-    product_tile<kRows, kVecs, true>(a, b + column, ldb, c + column, ldc, depth, columns, scale);
-  }
-  for (; column + kLanes <= columns; column += kLanes) {
-    product_tile<kRows, 1, true>(a, b + column, ldb, c + column, ldc, depth, columns, scale);
-  }
-  if (column < columns) {
-    product_tile<kRows, 1, false>(a, b + column, ldb, c + column, ldc, depth, columns - column,
-                                  scale);
-  }
+  product_columns<kRows, kVecs>(a, b, ldb, c, ldc, depth, 0, columns, scale);
 }
 
 // c[rows, columns] = scale * c + a * b[depth, columns].

@@ -1,6 +1,7 @@
 #include "kernels/cpu/thread_pool.h"
 
 #include <algorithm>
+#include <system_error>
 
 #include "base/check.h"
 
@@ -25,8 +26,12 @@ void pause_cpu() {
 ThreadPool::ThreadPool(int num_threads) {
   CHECK(num_threads >= 1, num_threads);
   threads_.reserve(static_cast<size_t>(num_threads - 1));
-  for (int worker = 1; worker < num_threads; ++worker) {
-    threads_.emplace_back([this, worker] { work(worker); });
+  try {
+    for (int worker = 1; worker < num_threads; ++worker) {
+      threads_.emplace_back([this, worker] { work(worker); });
+    }
+  } catch (const std::system_error&) {
+    // A limit on processes or memory. Those that began serve; make_cpu_device() says so.
   }
 }
 

@@ -15,7 +15,7 @@ namespace levin::kernels {
 
 class ThreadPool {
  public:
-  // num_threads counts the caller: 1 starts none.
+  // num_threads counts the caller: 1 starts none. Where the system refuses threads there are fewer.
   explicit ThreadPool(int num_threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

@@ -1,12 +1,11 @@
 // Products with tiled weights (kernels/tiles.h), written once against the sixteen-lane vectors of a
-// tile_vec_*.h that is included before this file. Two forms that make the same sums in the same
-// order:
-//   direct: few tokens. A panel is read once, in order, straight from memory; sums stay in
-//   registers. gemm:   many tokens. Blocks of kGemmPanels panels x kBlockGroups groups are unpacked
-//   once into
-//           bytes that fit the level-1 cache, and all tokens of a chunk are multiplied with them.
-//           Integer sums live in registers; float sums rest in memory between blocks (both together
-//           would spill), which changes no bit.
+// tile_vec_*.h that is included before this file. A panel is read in order, straight from memory,
+// and multiplied with up to kGemmTokens tokens whose sums stay in registers; for more tokens it is
+// read again from the cache. Unpacking bytes once for all tokens instead is slower, measured on
+// Zen 4: float sums then go through memory, and filling such a block waits for weights that no loop
+// has asked for ahead. bfloat16 needs no unpacking and keeps its float sums in registers for a
+// whole block of four panels, which is twice as fast for many tokens. All forms make the same sums
+// in the same order.
 #pragma once
 
 #include <string.h>
@@ -19,9 +18,8 @@ namespace levin::kernels {
 namespace {
 
 constexpr int kSteps = 8;             // Of four columns each: one group.
-constexpr int64_t kBlockGroups = 8;   // 4 panels x 8 groups x 512 bytes: half of a level-1 cache
-constexpr int64_t kChunkTokens = 96;  // Their float sums: 24 KiB, level 2
-constexpr int64_t kDirectTokensMax = kGemmTokens;
+constexpr int64_t kChunkTokens = 96;  // Of 2,048 columns: 384 KiB, level 2
+constexpr int64_t kDirectTokensBf16 = 4;
 constexpr int64_t kBlockPairs = 64;  // bfloat16: 4 panels x 64 pairs x 64 bytes
 
 inline int32_t load_four(const void* from) {
@@ -154,16 +152,11 @@ inline void direct_tokens_bf16(const char* panel, int64_t pairs, const uint16_t*
   for (int t = 0; t < kTokens; ++t) store_rows(out[t], sum[t], rows);
 }
 
-// The next smaller number of tokens that there is a kernel for: 6, 4, 2, 1 or 3, 2, 1.
-constexpr int fewer_tokens(int tokens) {
-  return tokens > 4 ? 4 : tokens > 2 ? 2 : 1;
-}
-
 // Calls f<T>(first token) so that n tokens are covered, T as large as possible, at most kTokens.
 template <int kTokens, typename F>
 inline void for_token_groups(int64_t n, int64_t first, const F& f) {
   for (; n - first >= kTokens; first += kTokens) f.template operator()<kTokens>(first);
-  if constexpr (kTokens > 1) for_token_groups<fewer_tokens(kTokens)>(n, first, f);
+  if constexpr (kTokens > 1) for_token_groups<kTokens - 1>(n, first, f);
 }
 
 template <DType kType, typename Row>
@@ -178,73 +171,6 @@ inline void direct_panel(const char* panel, int64_t cols, const TokenRows<Row>& 
       direct_tokens<kType, kTokens>(panel, cols / kTileCols, tokens.x + first, out, rows);
     }
   });
-}
-
-// Unpacked weights of kGemmPanels panels and up to kBlockGroups groups.
-struct GemmBlock {
-  alignas(64) uint8_t weights[kBlockGroups][kSteps][kGemmPanels][64];
-  alignas(64) float scales[kBlockGroups][2][kGemmPanels][kTileRows];
-  alignas(64) float minimums[kBlockGroups][kGemmPanels][kTileRows];
-};
-
-template <DType kType>
-inline void fill_block(const char* panels, size_t panel_stride, int64_t first_group, int64_t groups,
-                       GemmBlock* block) {
-  for (int p = 0; p < kGemmPanels; ++p) {
-    const char* tile = panels + static_cast<size_t>(p) * panel_stride + panel_header_bytes(kType) +
-                       static_cast<size_t>(first_group) * tile_bytes(kType);
-    for (int64_t g = 0; g < groups; ++g, tile += tile_bytes(kType)) {
-      Bytes steps[kSteps];
-      unpack<kType>(tile, steps);
-      for (int s = 0; s < kSteps; ++s) store_bytes(block->weights[g][s][p], steps[s]);
-      for (int part = 0; part < kParts<kType>; ++part) {
-        store_floats(block->scales[g][part][p], tile_scale<kType>(tile, part));
-      }
-      if constexpr (kType == DType::kTileQ4M) {
-        store_floats(block->minimums[g][p], load_halves(tile + 32));
-      }
-    }
-  }
-}
-
-template <DType kType, int kTokens>
-inline void gemm_tokens(const GemmBlock& block, int64_t groups, const QuantGroup* const* rows,
-                        int64_t first_group, float (*sums)[kGemmPanels][kTileRows]) {
-  constexpr int kPartSteps = kSteps / kParts<kType>;
-  const QuantGroup* x[kTokens];
-  for (int t = 0; t < kTokens; ++t) x[t] = rows[t] + first_group;
-  for (int64_t g = 0; g < groups; ++g) {
-    for (int part = 0; part < kParts<kType>; ++part) {
-      Ints part_sum[kGemmPanels][kTokens];
-      for (int t = 0; t < kTokens; ++t) {
-        const Ints start = bias<kType>(x[t][g], part);
-        for (int p = 0; p < kGemmPanels; ++p) part_sum[p][t] = start;
-      }
-#pragma GCC unroll 8
-      for (int s = part * kPartSteps; s < (part + 1) * kPartSteps; ++s) {
-        Bytes weights[kGemmPanels];
-        for (int p = 0; p < kGemmPanels; ++p) weights[p] = load_bytes(block.weights[g][s][p]);
-        for (int t = 0; t < kTokens; ++t) {
-          const Ints activations = splat_int(load_four(x[t][g].q + s * 4));
-          for (int p = 0; p < kGemmPanels; ++p) {
-            part_sum[p][t] = dot<kType>(part_sum[p][t], weights[p], activations);
-          }
-        }
-      }
-      for (int t = 0; t < kTokens; ++t) {
-        for (int p = 0; p < kGemmPanels; ++p) {
-          Floats sum = load_floats(sums[t][p]);
-          sum =
-              accumulate(part_sum[p][t], x[t][g].scale, load_floats(block.scales[g][part][p]), sum);
-          if constexpr (kType == DType::kTileQ4M) {
-            sum = subtract_product(load_floats(block.minimums[g][p]),
-                                   splat_floats(x[t][g].scaled_sum), sum);
-          }
-          store_floats(sums[t][p], sum);
-        }
-      }
-    }
-  }
 }
 
 template <int kTokens>
@@ -275,55 +201,36 @@ inline void gemm_tokens_bf16(const char* panels, size_t panel_stride, int64_t fi
 
 using GemmSums = float[kChunkTokens][kGemmPanels][kTileRows];
 
-template <DType kType>
-inline void gemm_blocks(const char* panels, int64_t cols, const TokenRows<QuantGroup>& tokens,
-                        int64_t n, GemmSums& sums) {
-  GemmBlock block;
-  const int64_t groups = cols / kTileCols;
-  for (int64_t first = 0; first < groups; first += kBlockGroups) {
-    const int64_t count = groups - first < kBlockGroups ? groups - first : kBlockGroups;
-    fill_block<kType>(panels, panel_bytes(kType, cols), first, count, &block);
-    for_token_groups<kGemmTokens>(n, 0, [&]<int kTokens>(int64_t token) {
-      gemm_tokens<kType, kTokens>(block, count, tokens.x + token, first, sums + token);
-    });
-  }
-}
-
-template <DType kType>
-inline void gemm_blocks(const char* panels, int64_t cols, const TokenRows<uint16_t>& tokens,
-                        int64_t n, GemmSums& sums) {
+// kGemmPanels whole panels times up to kChunkTokens tokens. Float sums rest in memory between
+// blocks, which changes no bit.
+inline void gemm_panels_bf16(const char* panels, int64_t cols, const TokenRows<uint16_t>& tokens,
+                             int64_t n, int64_t first_row, int64_t rows) {
+  alignas(64) GemmSums sums;
+  memset(sums, 0, static_cast<size_t>(n) * sizeof sums[0]);
   const int64_t pairs = cols / 2;
   for (int64_t first = 0; first < pairs; first += kBlockPairs) {
     const int64_t count = pairs - first < kBlockPairs ? pairs - first : kBlockPairs;
     for_token_groups<kGemmTokens>(n, 0, [&]<int kTokens>(int64_t token) {
-      gemm_tokens_bf16<kTokens>(panels, panel_bytes(kType, cols), first, count, tokens.x + token,
-                                sums + token);
+      gemm_tokens_bf16<kTokens>(panels, panel_bytes(DType::kTileBF16, cols), first, count,
+                                tokens.x + token, sums + token);
     });
   }
-}
-
-// kGemmPanels whole panels times up to kChunkTokens tokens.
-template <DType kType, typename Row>
-inline void gemm_panels(const char* panels, int64_t cols, const TokenRows<Row>& tokens, int64_t n,
-                        int64_t first_row, int64_t rows) {
-  alignas(64) GemmSums sums;
-  memset(sums, 0, static_cast<size_t>(n) * sizeof sums[0]);
-  gemm_blocks<kType>(panels, cols, tokens, n, sums);
   for (int64_t t = 0; t < n; ++t) {
     for (int p = 0; p < kGemmPanels; ++p) {
-      Floats sum = load_floats(sums[t][p]);
-      if constexpr (kType == DType::kTileI8) {
-        const char* panel = panels + static_cast<size_t>(p) * panel_bytes(kType, cols);
-        sum = multiply(sum, load_floats(reinterpret_cast<const float*>(panel)));
-      }
-      store_rows(tokens.out[t] + first_row + p * kTileRows, sum, rows - p * kTileRows);
+      store_rows(tokens.out[t] + first_row + p * kTileRows, load_floats(sums[t][p]),
+                 rows - p * kTileRows);
     }
   }
 }
 
-// How a job is cut: single panels for few tokens, groups of kGemmPanels for many.
+inline bool is_bf16_gemm(const TileJob& job) {
+  return job.w.dtype == DType::kTileBF16 && job.n > kDirectTokensBf16;
+}
+
+// How a job is cut: single panels, or groups of kGemmPanels where a chunk of tokens is to be used
+// more than once while it is in the level-2 cache.
 inline int64_t panels_per_unit(const TileJob& job) {
-  return job.n <= kDirectTokensMax ? 1 : kGemmPanels;
+  return is_bf16_gemm(job) || job.n > kChunkTokens ? kGemmPanels : 1;
 }
 inline int64_t num_units(const TileJob& job) {
   const int64_t per_unit = panels_per_unit(job);
@@ -346,10 +253,12 @@ inline void run_unit(const TileJob& job, const Row* x, int64_t row_length, int64
       tokens.x[t] = x + (job.rows == nullptr ? first + t : job.rows[first + t]) * row_length;
       tokens.out[t] = job.out + (first + t) * job.out_stride;
     }
-    if (count == kGemmPanels && job.n > kDirectTokensMax) {
-      const int64_t row = first_panel * kTileRows;
-      gemm_panels<kType>(panels, job.w.cols, tokens, n, row, job.w.rows - row);
-      continue;
+    if constexpr (kType == DType::kTileBF16) {
+      if (count == kGemmPanels && is_bf16_gemm(job)) {
+        const int64_t row = first_panel * kTileRows;
+        gemm_panels_bf16(panels, job.w.cols, tokens, n, row, job.w.rows - row);
+        continue;
+      }
     }
     for (int64_t p = 0; p < count; ++p) {
       const int64_t row = (first_panel + p) * kTileRows;

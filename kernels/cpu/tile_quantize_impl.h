@@ -8,19 +8,21 @@
 namespace levin::kernels {
 namespace {
 
-inline float max_lanes(Vec v) {
-  float lanes[kLanes];
+inline int32_t max_lanes(IntVec v) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_max_epi32(bits<__m512i>(v));
+#endif
+  int32_t lanes[kLanes];
   __builtin_memcpy(lanes, &v, sizeof lanes);
-  for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int lane = 0; lane < width; ++lane) {
-      const float other = lanes[lane + width];
-      lanes[lane] = other > lanes[lane] ? other : lanes[lane];
-    }
-  }
-  return lanes[0];
+  int32_t largest = lanes[0];
+  for (const int32_t lane : lanes) largest = lane > largest ? lane : largest;
+  return largest;
 }
 
 inline int32_t sum_lanes(IntVec v) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_epi32(bits<__m512i>(v));
+#endif
   int32_t lanes[kLanes];
   __builtin_memcpy(lanes, &v, sizeof lanes);
   int32_t sum = 0;
@@ -28,30 +30,39 @@ inline int32_t sum_lanes(IntVec v) {
   return sum;
 }
 
+inline void store_low_bytes(int8_t* to, IntVec v) {
+#if defined(__AVX512F__)
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(bits<__m512i>(v)));
+  return;
+#endif
+  for (int lane = 0; lane < kLanes; ++lane) to[lane] = static_cast<int8_t>(v[lane]);
+}
+
 // A NaN or an infinity makes the scale NaN, and with it every output: it is not lost in a cast.
 inline void quantize_group(const float* x, QuantGroup* out) {
-  Vec largest{};
-  Vec poison{};
+  // Without their sign, floats are in the order of their bits; what is not finite comes last.
+  constexpr int32_t kInfinity = 0x7F800000;
+  IntVec largest{};
   for (int i = 0; i < 32; i += kLanes) {
-    const Vec value = load(x + i);
-    const Vec magnitude = bits<Vec>(bits<UintVec>(value) & 0x7FFFFFFFu);
+    const IntVec magnitude = bits<IntVec>(load(x + i)) & 0x7FFFFFFF;
     largest = magnitude > largest ? magnitude : largest;
-    poison += value * 0.0f;
   }
-  const float peak = max_lanes(largest);
+  const int32_t peak_bits = max_lanes(largest);
+  const float peak = bits<float>(peak_bits < kInfinity ? peak_bits : kInfinity + 1);
   const float inverse = peak > 0 ? 127.0f / peak : 0.0f;
   // Adding 1.5 * 2^23 rounds to the nearest whole number, ties to even, and leaves it in the low
   // bits.
   constexpr float kRounder = 12582912.0f;
   IntVec half[2] = {};
   for (int i = 0; i < 32; i += kLanes) {
-    const IntVec q = bits<IntVec>(load(x + i) * inverse + kRounder) - 0x4B400000;
+    // The low byte alone: of what is not finite the rest is large, and sums of it would overflow.
+    const IntVec q = ((bits<IntVec>(load(x + i) * inverse + kRounder) - 0x4B400000) << 24) >> 24;
     half[i / 16] += q;
-    for (int lane = 0; lane < kLanes; ++lane) out->q[i + lane] = static_cast<int8_t>(q[lane]);
+    store_low_bytes(out->q + i, q);
   }
   const int32_t sums[2] = {sum_lanes(half[0]), sum_lanes(half[1])};
   const int32_t sum = sums[0] + sums[1];
-  out->scale = peak / 127.0f + sum_lanes(poison);
+  out->scale = peak / 127.0f;
   out->scaled_sum = out->scale * static_cast<float>(sum);
   out->bias_q4 = -8 * sum;
   out->bias_q8 = -128 * sum;

@@ -26,11 +26,6 @@ inline Bytes load_bytes(const void* from) {
   const __m256i* at = static_cast<const __m256i*>(from);
   return {_mm256_loadu_si256(at), _mm256_loadu_si256(at + 1)};
 }
-inline void store_bytes(void* to, Bytes value) {
-  __m256i* at = static_cast<__m256i*>(to);
-  _mm256_storeu_si256(at, value.low);
-  _mm256_storeu_si256(at + 1, value.high);
-}
 inline Bytes low_nibbles(Bytes packed) {
   const __m256i mask = _mm256_set1_epi8(0x0F);
   return {_mm256_and_si256(packed.low, mask), _mm256_and_si256(packed.high, mask)};

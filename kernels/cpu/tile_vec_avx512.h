@@ -21,9 +21,6 @@ constexpr bool kBytesAreUnsigned =
 inline Bytes load_bytes(const void* from) {
   return _mm512_loadu_si512(from);
 }
-inline void store_bytes(void* to, Bytes value) {
-  _mm512_storeu_si512(to, value);
-}
 inline Bytes low_nibbles(Bytes packed) {
   return _mm512_and_si512(packed, _mm512_set1_epi8(0x0F));
 }

@@ -28,9 +28,6 @@ inline Bytes load_bytes(const void* from) {
   memcpy(value.byte, from, sizeof value.byte);
   return value;
 }
-inline void store_bytes(void* to, const Bytes& value) {
-  memcpy(to, value.byte, sizeof value.byte);
-}
 inline Bytes low_nibbles(Bytes packed) {
   for (uint8_t& byte : packed.byte) byte &= 0x0F;
   return packed;

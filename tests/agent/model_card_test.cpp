@@ -70,5 +70,13 @@ TEST(ModelCard, RefusesWhatIsNoObject) {
   }
 }
 
+// Printing or copying JSON recurses: a file of half a million lists must not end the stack.
+TEST(ModelCard, DeepValuesAreRefusedInBrief) {
+  const std::string deep = std::string(400'000, '[') + std::string(400'000, ']');
+  EXPECT_TRUE(has(refusal("{\"name\": " + deep + "}"), "'name' is a list of 1, expected a text"));
+  EXPECT_TRUE(has(refusal("{\"sampling\": " + deep + "}"), "'sampling' is a list of 1"));
+  EXPECT_TRUE(has(refusal("{\"sampling\": {\"top_p\": " + deep + "}}"), "'top_p' is a list of 1"));
+}
+
 }  // namespace
 }  // namespace levin::agent

@@ -21,8 +21,11 @@ using engine::TokenId;
 // A session of the embedded model whose replies are given.
 class ScriptedSession final : public ModelClient {
  public:
-  ScriptedSession(engine::Engine& engine, std::vector<std::string> replies)
-      : engine_(engine), session_(*engine.open_session({})), replies_(std::move(replies)) {
+  ScriptedSession(engine::Engine& engine, std::vector<std::string> replies,
+                  int64_t context_tokens_max)
+      : engine_(engine),
+        session_(*engine.open_session({.context_tokens_max = context_tokens_max})),
+        replies_(std::move(replies)) {
     session_.set_trace([this](std::string_view name, int64_t, const float*, int64_t n, int64_t) {
       if (name == "embed") rows_computed += n;
     });
@@ -91,7 +94,7 @@ class ReuseTest : public testing::Test {
 
   // One run of the agent; what it computed is in rows_.
   Outcome run(const std::vector<std::string>& replies, const Continuation* continuation = nullptr) {
-    ScriptedSession client(*engine_, replies);
+    ScriptedSession client(*engine_, replies, context_tokens_max_);
     const auto writer = *engine::PromptWriter::create(engine_->tokenizer());
     auto workspace = *tools::Workspace::open(base_ + "/work");
     tools::ToolContext context{workspace, nullptr, {}, nullptr, ""};
@@ -99,7 +102,8 @@ class ReuseTest : public testing::Test {
     SessionRecord header;
     header.id = "t" + std::to_string(runs_++);
     auto transcript = *Transcript::create(base_ + "/" + header.id, header);
-    const SessionStart start{client, writer, transcript, profile_, "", base_ + "/state.bin", ""};
+    const SessionStart start{client, writer, transcript, profile_, state_key_, base_ + "/state.bin",
+                             ""};
     events_ = Quiet();
     AgentOptions options;
     const Result<int64_t> reused = continuation != nullptr
@@ -130,12 +134,14 @@ class ReuseTest : public testing::Test {
   static std::string calls(const std::string& lines) {
     return "<tool_calls>\n" + lines + "\n</tool_calls>";
   }
+  int64_t context_tokens_max_ = 0;  // 0: the model's.
   const std::string read_ = R"({"name": "read", "arguments": {"path": "a.txt"}})";
   const std::string bash_ = R"({"name": "bash", "arguments": {"command": "rm a.txt"}})";
 
   std::string base_;
   std::unique_ptr<engine::Engine> engine_;
   Profile profile_;
+  std::string state_key_;
   Quiet events_;
   int runs_ = 0;
   int64_t rows_ = 0;
@@ -143,6 +149,16 @@ class ReuseTest : public testing::Test {
   std::vector<TokenId> log_;
   std::string text_;
 };
+
+TEST_F(ReuseTest, AContextThatFillsInsideAReplyIsTheReason) {
+  context_tokens_max_ = 400;
+  std::string endless;
+  for (int word = 0; word < 600; ++word) endless += "word" + std::to_string(word) + " ";
+  const Outcome outcome = run({endless});
+  EXPECT_EQ(outcome.exit_code, ExitCode::kLimit);
+  EXPECT_EQ(outcome.reason, "context");
+  EXPECT_NE(outcome.message.find("400"), std::string::npos) << outcome.message;
+}
 
 TEST_F(ReuseTest, AMalformedCallCostsItsAnswerOnly) {
   const Outcome outcome = run({calls(R"({"name": "read", "arguments": {"path": )"),
@@ -204,6 +220,22 @@ TEST_F(ReuseTest, ADamagedStateIsToldAndTheRunGoesOnByPrefilling) {
   expect_each_token_once();
 }
 
+// For instance of another precision: the run goes on, and the user learns why it begins slowly.
+TEST_F(ReuseTest, AStateOfAnotherKindIsToldToo) {
+  run({calls(read_), "Done."});
+  const std::vector<TokenId> before = log_;
+  engine::SessionOptions narrow;
+  narrow.kv_dtype = kernels::DType::kBF16;
+  auto other = engine_->open_session(narrow);
+  ASSERT_TRUE(other && other->append(before) && other->save(base_ + "/state.bin"));
+  const Continuation continuation = answered(before, 2);
+  state_key_ = "model";
+  const Outcome outcome = run({"Yes."}, &continuation);
+  EXPECT_EQ(outcome.exit_code, ExitCode::kDone);
+  EXPECT_EQ(events_.refused, 1);
+  expect_each_token_once();
+}
+
 TEST_F(ReuseTest, TheStoreOfPrefixesKeepsWhatWasUsedLast) {
   const std::filesystem::path folder = base_ + "/prefix";
   std::filesystem::create_directory(folder);
@@ -214,6 +246,12 @@ TEST_F(ReuseTest, TheStoreOfPrefixesKeepsWhatWasUsedLast) {
     std::filesystem::last_write_time(path, now - std::chrono::hours(i));
   }
   ASSERT_TRUE(write_file_atomic((folder / "other").string(), std::string(1000, 'x')));
+  const std::filesystem::path abandoned = folder / "7.state.aBcDeF";
+  const std::filesystem::path being_written = folder / "8.state.aBcDeF";
+  for (const auto& path : {abandoned, being_written}) {
+    ASSERT_TRUE(write_file_atomic(path.string(), std::string(1000, 'x')));
+  }
+  std::filesystem::last_write_time(abandoned, now - std::chrono::hours(2));
   const auto left = [&] {
     std::string names;
     for (int i = 0; i < 5; ++i) {
@@ -224,6 +262,8 @@ TEST_F(ReuseTest, TheStoreOfPrefixesKeepsWhatWasUsedLast) {
   };
   trim_prefixes(folder.string(), "", 500);
   EXPECT_EQ(left(), "01234");
+  EXPECT_FALSE(std::filesystem::exists(abandoned));
+  EXPECT_TRUE(std::filesystem::exists(being_written));
   trim_prefixes(folder.string(), (folder / "4.state").string(), 399);
   EXPECT_EQ(left(), "014");
   trim_prefixes(folder.string(), (folder / "4.state").string(), 0);

@@ -86,6 +86,20 @@ TEST_F(AttemptsTest, OnlyARepairIsJudged) {
   EXPECT_EQ(events(edited, "retry").size(), 0u);
 }
 
+// Not by --max-turns, which is far away.
+TEST_F(AttemptsTest, AnAttemptThatTakesTooLongSaysByWhichLimit) {
+  std::vector<std::string> replies;
+  for (int step = 0; step < 11; ++step) {
+    replies.push_back(block({bash("echo " + std::to_string(step))}));
+  }
+  const auto program = run_with_retries(replies, 1);
+  EXPECT_EQ(program.exit_code, 3) << program.err;
+  const auto failed = events(program, "run.failed");
+  ASSERT_EQ(failed.size(), 1u);
+  EXPECT_EQ(failed[0]["reason"], "max_turns");
+  EXPECT_EQ(failed[0]["message"], "no answer after 10 replies, the most for one of 2 attempts");
+}
+
 TEST_F(AttemptsTest, WithoutRetriesNothingIsJudged) {
   const auto program =
       run_with_retries({block({bash(kTest)}), block({edit("wrong", "worse")}), "Fixed it."}, 0);

@@ -1,4 +1,4 @@
-// Wrong command lines, folders, tasks and scripts: exit 2, nothing on stdout, and a message that
+// Wrong command lines, folders, tasks and scripts: exit 2, nothing on stdout but the last event with --json, and a message that
 // says what, where, expected and found.
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,7 +33,14 @@ TEST_F(BadInputTest, UnknownWordsAndOptions) {
   expect_refused({"run", "--frobnicate", "task"}, {"--frobnicate"});
   expect_refused({"run", "task", "another"}, {"another"});
   expect_refused({"debug", "render", "--template", "gpt"}, {"--template", "gpt"});
-  expect_refused({"run", "--sandbox", "strong", "task"}, {"--sandbox", "strong"});
+  expect_refused({"run", "--sandbox", "strong", "task"},
+                 {"--sandbox", "strong", "off, read-only, workspace"});
+  // What stands behind the names is nobody's business: 3 would be "off".
+  for (const std::string number : {"0", "1", "3"}) {
+    expect_refused({"run", "--sandbox", number, "task"}, {"--sandbox", "found " + number});
+    expect_refused({"sandbox", "--profile", number, "--", "true"}, {"--profile", "found " + number});
+  }
+  expect_refused({"sandbox", "--limit", "tmp=0", "--", "true"}, {"--limit tmp=0", "1 or more"});
   expect_refused({"run"}, {"task"});
   expect_refused({}, {"subcommand"});
   expect_refused({"model"}, {"subcommand"});
@@ -69,6 +76,17 @@ TEST_F(BadInputTest, TheHomeFolderWithoutARepository) {
   options.environment = {{"HOME", plain.string()}};
   expect_refused({"run", "--model", script({"Done."}), "task"},
                  {plain.string(), "not in a git repository", "git init"}, options);
+}
+
+TEST_F(BadInputTest, ARefusalIsTheLastEventToo) {
+  const test::ProgramRun run = levin({"run", "--json", "--model", script({"Done."}), " "});
+  EXPECT_EQ(run.exit_code, 2);
+  const auto event = nlohmann::json::parse(run.out);
+  EXPECT_EQ(event["type"], "run.failed");
+  EXPECT_EQ(event["reason"], "usage");
+  EXPECT_TRUE(has(event["message"], "task is empty"));
+  EXPECT_TRUE(has(run.err, "task is empty"));
+  EXPECT_FALSE(fs::exists(home_ / "state/sessions")) << "a session was begun";
 }
 
 TEST_F(BadInputTest, ABareRepository) {
@@ -129,7 +147,11 @@ TEST_F(BadInputTest, WithoutASandboxCommandsNeedSandboxOff) {
   const std::string model = script({block({bash("echo ran")}), "Done."});
   const test::ProgramRun refused = run_hidden({"run", "--json", "--model", model, "task"});
   EXPECT_EQ(refused.exit_code, 2) << refused.err;
-  EXPECT_EQ(refused.out, "");
+  const auto event = nlohmann::json::parse(refused.out);  // One line, and no session.
+  EXPECT_EQ(event["type"], "run.failed");
+  EXPECT_EQ(event["reason"], "usage");
+  EXPECT_TRUE(has(event["message"], "no sandbox here"));
+  EXPECT_EQ(event["usage"]["generated"], 0);
   EXPECT_TRUE(has(refused.err, "no sandbox here: user namespace: user.max_user_namespaces is 0"))
       << refused.err;
   EXPECT_TRUE(has(refused.err, "--sandbox off")) << refused.err;

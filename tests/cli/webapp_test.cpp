@@ -131,6 +131,55 @@ TEST_F(WebappTest, WithoutABrowserTheAppIsStillWritten) {
   EXPECT_TRUE(fs::exists(out() / "index.html"));
 }
 
+// The folder is no repository: its checkpoints lie in a private one.
+TEST_F(WebappTest, UndoTakesTheAppAway) {
+  write_text(out() / "notes.txt", "mine");
+  test::ProgramOptions options;
+  options.environment = {{"LEVIN_BROWSER", "/nowhere/chromium"}};
+  const Told run = webapp({page(kRight)}, {}, options);
+  ASSERT_TRUE(fs::exists(out() / "index.html"));
+  const std::string id = run.events.front().value("id", "");
+  test::ProgramOptions here;
+  here.folder = out();
+  EXPECT_TRUE(has(levin({"sessions"}, here).out, id));
+  EXPECT_TRUE(has(levin({"diff", id}, here).out, "+<button>Add</button>"));
+  const auto undone = levin({"undo"}, here);
+  EXPECT_EQ(undone.exit_code, 0) << undone.err;
+  EXPECT_FALSE(fs::exists(out() / "index.html"));
+  EXPECT_EQ(read_text(out() / "notes.txt"), "mine");
+  const auto back = levin({"rewind", id + "@1"}, here);
+  EXPECT_EQ(back.exit_code, 0) << back.err;
+  EXPECT_TRUE(fs::exists(out() / "index.html"));
+}
+
+// The browser of the desktop is a script that notes what it is given and ends levin.
+TEST_F(WebappTest, OpenHandsTheAddressToTheDesktop) {
+  const fs::path tools = root_ / "tools";
+  write_text(tools / "xdg-open", "#!/bin/sh\necho \"$1\" > \"$0.got\"\nkill -INT $PPID\n");
+  fs::permissions(tools / "xdg-open", fs::perms::owner_all);
+  test::ProgramOptions options;
+  options.environment = {{"LEVIN_BROWSER", "/nowhere/chromium"},
+                         {"DISPLAY", ":9"},
+                         {"PATH", tools.string() + ":/usr/bin:/bin"}};
+  const Told run = webapp({page(kRight)}, {"--open"}, options);
+  EXPECT_EQ(run.program.exit_code, 5) << run.program.err;
+  const std::string url = read_text(tools / "xdg-open.got");
+  EXPECT_TRUE(url.starts_with("http://127.0.0.1:")) << url;
+  EXPECT_TRUE(has(run.program.err, "levin: open " + url.substr(0, url.size() - 1))) << run.program.err;
+}
+
+TEST_F(WebappTest, RulesAndAuditHoldForItsCommandsToo) {
+  write_text(home_ / "config/policy.toml", "[[rule]]\nprefix = \"touch\"\ndecision = \"deny\"\n");
+  test::ProgramOptions options;
+  options.environment = {{"LEVIN_BROWSER", "/nowhere/chromium"}};
+  const Told run = webapp({block({bash("touch denied"), bash("true")}), page(kRight)}, {}, options);
+  EXPECT_TRUE(fs::exists(out() / "index.html")) << run.program.err;
+  EXPECT_FALSE(fs::exists(out() / "denied"));
+  const std::string log = read_text(home_ / "state/audit.jsonl");
+  EXPECT_TRUE(has(log, "\"ended_by\":\"refused\"")) << log;
+  EXPECT_TRUE(has(log, "\"exit\":0")) << log;
+}
+
 TEST_F(WebappTest, TheReportIsNeverInsideOfTheApp) {
   const Told run = webapp({page(kRight)}, {"--report", (out() / "report").string()});
   EXPECT_EQ(run.program.exit_code, 2);

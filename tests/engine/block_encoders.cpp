@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/kv_layout.h"
 #include "kernels/quant_blocks.h"
 #include "tests/engine/gguf_writer.h"
 
@@ -125,6 +126,11 @@ std::string encode_q6_k(const std::vector<float>& values) {
 }
 
 std::string encode_tensor(const std::string& dtype, const std::vector<float>& values) {
+  if (dtype == "BF16_widened") {
+    std::vector<float> rounded = values;
+    for (float& value : rounded) value = kernels::from_bf16(kernels::to_bf16(value));
+    return encode_tensor("F32", rounded);
+  }
   if (dtype == "Q4_0") return encode_q4_0(values);
   if (dtype == "Q8_0") return encode_q8_0(values);
   if (dtype == "Q4_K") return encode_q4_k(values);

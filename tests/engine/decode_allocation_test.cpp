@@ -1,5 +1,5 @@
 // Decoding allocates nothing: every operator new of this program is counted, and every request to
-// the device. A new page of keys and values, every 256 tokens, is the one exception.
+// the device. A new page of keys and values, every kKvPageTokens tokens, is the one exception.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -68,9 +68,9 @@ class CountingDevice final : public kernels::Device {
   const kernels::Ops& ops() const override { return device_.ops(); }
   const kernels::Parallel& parallel() const override { return device_.parallel(); }
   std::string name() const override { return "counting"; }
-  Result<void*> allocate(size_t bytes) override {
+  Result<void*> allocate(size_t bytes, kernels::Fill fill) override {
     ++allocations;
-    return device_.allocate(bytes);
+    return device_.allocate(bytes, fill);
   }
   void release(void* memory) override { device_.release(memory); }
   void copy(void* to, const void* from, size_t bytes) override { device_.copy(to, from, bytes); }
@@ -114,7 +114,7 @@ TEST_P(DecodeAllocationTest, AStepAllocatesNothing) {
       if (!id) FAIL() << id.error().message();
     }
     EXPECT_EQ(allocations.load() - before, 0);
-    EXPECT_LT(session->token_log().size(), 256u) << "within a page";
+    EXPECT_LT(session->token_log().size(), size_t{KvCache::kPageTokens}) << "within a page";
   }
 }
 

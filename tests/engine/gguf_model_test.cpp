@@ -144,6 +144,16 @@ TEST_F(GgufModelTest, LayersMayBeListed) {
                  {"recurrent_layers' is an array of 2 bools", "3 flags"});
 }
 
+TEST_F(GgufModelTest, APathThatCannotBeLookedAtIsAnError) {
+  const std::string long_path = folder_.file(std::string(300, 'x') + ".gguf");
+  EXPECT_TRUE(is_gguf_path(long_path));
+  const Result<std::unique_ptr<Model>> model = load_model(long_path);
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code(), ErrorCode::kIo) << model.error().message();
+  std::filesystem::create_directory(folder_.file("folder.gguf"));
+  EXPECT_FALSE(is_gguf_path(folder_.file("folder.gguf")));
+}
+
 TEST_F(GgufModelTest, OtherArchitecturesAreNamed) {
   GgufContent content = gguf_of(golden_model("eps_probe"), "F32");
   content.set("general.architecture", gguf_text("minimax-m2"));

@@ -16,6 +16,11 @@ inline std::vector<std::string> oracle_names() {
           "wide-BF16",     "wide-Q8_0",     "wide-Q4_0",      "wide-Q4_K", "wide-Q6_K"};
 }
 
+// Files with the weights of their BF16 twins in float32: there llama.cpp rounds no activations.
+inline std::vector<std::string> widened_names() {
+  return {"base_7to1-BF16_widened", "wide-BF16_widened"};
+}
+
 inline GgufContent oracle_file(const std::string& name) {
   const size_t dash = name.rfind('-');
   const std::string which = name.substr(0, dash);

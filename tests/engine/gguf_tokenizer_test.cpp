@@ -134,6 +134,10 @@ TEST_F(GgufTokenizerTest, ListsThatDoNotFitAreNamed) {
   content = tiny_content();
   content.set("tokenizer.ggml.merges", gguf_texts({"a b c"}));
   expect_failure(content, ErrorCode::kCorrupt, {path(), "merge 0"});
+  // The message may go to a terminal or into JSON, so it is UTF-8 without control characters.
+  content.set("tokenizer.ggml.merges", gguf_texts({"\xFF\x1B[2J b"}));
+  expect_failure(content, ErrorCode::kCorrupt,
+                 {"merge 0: '\xEF\xBF\xBD?[2J' is not in the vocabulary"});
 }
 
 TEST_F(GgufTokenizerTest, TemplatesAreRecognised) {

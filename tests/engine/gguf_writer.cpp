@@ -153,6 +153,7 @@ void write_split(const GgufContent& content, const std::string& stem, size_t cou
 }
 
 uint32_t ggml_type(const std::string& dtype) {
+  if (dtype == "BF16_widened") return ggml_type("F32");
   static const std::map<std::string, uint32_t> kNumbers = {
       {"F32", 0}, {"F16", 1}, {"Q4_0", 2}, {"Q8_0", 8}, {"Q4_K", 12}, {"Q6_K", 14}, {"BF16", 30}};
   return kNumbers.at(dtype);

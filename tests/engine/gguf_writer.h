@@ -47,6 +47,7 @@ struct GgufContent {
 void write_split(const GgufContent& content, const std::string& stem, size_t count);
 
 // `values` in the given type; the row size is a multiple of the type's block.
+// "BF16_widened": float32 that holds what BF16 would.
 std::string encode_tensor(const std::string& dtype, const std::vector<float>& values);
 uint32_t ggml_type(const std::string& dtype);
 

@@ -12,7 +12,9 @@ int main(int argc, char** argv) {
     std::cerr << "usage: make_gguf FOLDER\n";
     return 2;
   }
-  for (const std::string& name : levin::engine::oracle_names()) {
+  std::vector<std::string> names = levin::engine::oracle_names();
+  for (const std::string& name : levin::engine::widened_names()) names.push_back(name);
+  for (const std::string& name : names) {
     std::ofstream file(fmt::format("{}/{}.gguf", argv[1], name), std::ios::binary);
     file << levin::engine::oracle_file(name).bytes();
     if (!file) return 1;

@@ -2,12 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <random>
 
 #include "base/file_io.h"
 #include "engine/model.h"
 #include "engine/quantise_model.h"
+#include "engine/safetensors.h"
 #include "engine/session.h"
+#include "engine/tokenizer.h"
 #include "kernels/repack.h"
 #include "kernels/tile_encoding.h"
 #include "kernels/tile_packing.h"
@@ -115,6 +118,21 @@ TEST(TileEncodingTest, ErrorsAreThoseOfTheFormat) {
   EXPECT_FALSE(kernels::encode_panel(DType::kTileQ8, weights.data(), rows, cols, tiles.data()));
 }
 
+// The scale of these is so small that float32 has no reciprocal of it.
+TEST(TileEncodingTest, WeightsNearZeroStayThere) {
+  std::vector<float> weights(64);
+  for (size_t i = 0; i < 64; ++i) weights[i] = i % 2 == 0 ? 1e-37f : -1e-39f;
+  for (const DType dtype : {DType::kTileQ8, DType::kTileQ4, DType::kTileI8}) {
+    std::vector<char> tiles(kernels::panel_bytes(dtype, 64));
+    ASSERT_TRUE(kernels::encode_panel(dtype, weights.data(), 1, 64, tiles.data()));
+    const kernels::MatrixView view{tiles.data(), dtype, 1, 64};
+    for (int64_t c = 0; c < 64; ++c) {
+      const float want = weights[static_cast<size_t>(c)];
+      EXPECT_LE(std::fabs(kernels::weight_at(view, 0, c) - want), std::fabs(want)) << c;
+    }
+  }
+}
+
 TEST(TileEncodingTest, Q4KeepsWhatFitsExactly) {
   std::vector<float> weights(64);
   for (size_t i = 0; i < 64; ++i)
@@ -215,6 +233,31 @@ TEST_F(QuantiseModelTest, LmHeadCanStay) {
             "q8 768 256");
 }
 
+// Another program may write tiles for any matrix. Embedding and router are then widened: the ops
+// that read them know rows only.
+TEST_F(QuantiseModelTest, TilesOfEmbeddingAndRouterAreRead) {
+  RawTensors tensors = read_raw(source() + "/model.safetensors");
+  std::map<std::string, std::string> metadata;
+  for (const std::string name :
+       {"model.embed_tokens.weight", "model.layers.0.block_sparse_moe.gate.weight"}) {
+    RawTensor& one = tensors[name];
+    const int64_t rows = one.shape[0];
+    const int64_t cols = one.shape[1];
+    const int64_t panels = kernels::num_panels(rows);
+    const size_t panel = kernels::panel_bytes(DType::kTileBF16, cols);
+    std::string tiles(static_cast<size_t>(panels) * panel, '\0');
+    kernels::pack_bf16_panels({one.bytes.data(), DType::kF32, rows, cols}, 0, panels, tiles.data());
+    one = {"U8", {panels, static_cast<int64_t>(panel)}, tiles};
+    metadata[kTileKeyPrefix + name] = "bf16 " + std::to_string(rows) + " " + std::to_string(cols);
+  }
+  const std::vector<float> expected = logits_of(source(), Precision::kExact);
+  write_raw(source() + "/model.safetensors", tensors);
+  add_metadata(source() + "/model.safetensors", metadata);
+  for (const Precision precision : {Precision::kExact, Precision::kNative}) {
+    EXPECT_LT(largest_difference(logits_of(source(), precision), expected), 0.3);
+  }
+}
+
 TEST_F(QuantiseModelTest, WeightsThatAreNotNumbersAreNamed) {
   RawTensors tensors = read_raw(source() + "/model.safetensors");
   const std::string name = "model.layers.1.self_attn.k_proj.weight";
@@ -226,7 +269,7 @@ TEST_F(QuantiseModelTest, WeightsThatAreNotNumbersAreNamed) {
   EXPECT_NE(report.error().message().find("'" + name + "': the weight in row 3, column 17"),
             std::string::npos)
       << report.error().message();
-  EXPECT_FALSE(std::filesystem::exists(copy() + "/model.safetensors"));
+  EXPECT_TRUE(std::filesystem::is_empty(copy())) << "the same command may be given again";
 }
 
 TEST_F(QuantiseModelTest, FoldersThatCannotBe) {
@@ -245,6 +288,101 @@ TEST_F(QuantiseModelTest, FoldersThatCannotBe) {
   EXPECT_EQ(report.error().code(), ErrorCode::kUnsupported);
   EXPECT_NE(report.error().message().find("is U8, only F32, F16 and BF16"), std::string::npos)
       << report.error().message();
+}
+
+// A GGUF file is a source as a folder is: what its blocks stand for is rounded once more.
+TEST_F(QuantiseModelTest, GgufFilesAreQuantised) {
+  for (const std::string dtype : {"F32", "BF16", "Q8_0", "Q6_K"}) {
+    GgufContent content = gguf_of(wide_model(2), dtype);
+    std::ifstream tokenizer(std::string(LEVIN_SOURCE_DIR) +
+                            "/tests/golden/tokenizer/tiny320_o200k/tokenizer.json");
+    add_tokenizer(nlohmann::json::parse(tokenizer), "minimax-m2", 320, &content);
+    const std::string path = folder_.file(dtype + ".gguf");
+    write_plain(path, content.bytes());
+    write_plain(folder_.file(dtype + ".levin.json"), R"({"name": "w", "precision": "exact"})");
+    const std::vector<float> expected = logits_of(path, Precision::kExact);
+    const QuantiseOptions options{path, folder_.file(dtype), QuantType::kQ8, true,
+                                  &device_->parallel()};
+    const Result<QuantiseReport> report = quantise_model(options);
+    ASSERT_TRUE(report) << report.error().message();
+    EXPECT_EQ(report->num_quantised, 31);
+    EXPECT_LT(largest_difference(logits_of(options.destination, Precision::kExact), expected), 0.2);
+    // Embedding and lm_head stay: the very same numbers.
+    const Result<SafeTensors> files = SafeTensors::open_folder(options.destination);
+    ASSERT_TRUE(files) << files.error().message();
+    EXPECT_EQ(files->find("lm_head.weight")->dtype, dtype == "BF16" ? "BF16" : "F32");
+    const auto original = load_model(path);
+    const auto copy = load_model(options.destination);
+    ASSERT_TRUE(original && copy);
+    for (int64_t i = 0; i < 320 * 256; ++i) {
+      ASSERT_EQ(kernels::weight_at((*copy)->weights.lm_head, i / 256, i % 256),
+                kernels::weight_at((*original)->weights.lm_head, i / 256, i % 256));
+    }
+    EXPECT_TRUE(Tokenizer::load(options.destination + "/tokenizer.json"));
+    const Result<std::string> card = read_file(options.destination + "/levin.json");
+    ASSERT_TRUE(card);
+    EXPECT_NE(card->find("\"native\""), std::string::npos);
+  }
+}
+
+TEST_F(QuantiseModelTest, AScaleInTilesThatIsNoNumberIsNamed) {
+  const std::string name = "model.layers.0.self_attn.out_proj.weight";
+  const uint16_t infinite_half = 0xFC00;
+  const float infinite = INFINITY;
+  for (const QuantType type : {QuantType::kQ8, QuantType::kQ4, QuantType::kExpertsInt8}) {
+    ASSERT_TRUE(quantise(type));
+    const bool is_i8 = type == QuantType::kExpertsInt8;
+    const std::string changed =
+        is_i8 ? "model.layers.1.block_sparse_moe.experts.3.w2.weight" : name;
+    Result<std::string> bytes = read_file(copy() + "/model.safetensors");
+    ASSERT_TRUE(bytes);
+    const Result<SafeTensors> files = SafeTensors::open_folder(copy());
+    ASSERT_TRUE(files);
+    // The first scale of the last panel.
+    const TensorInfo* info = files->find(changed);
+    const auto panel = static_cast<size_t>(info->shape[1]);
+    const std::string tensor(reinterpret_cast<const char*>(info->data.data()), info->data.size());
+    const size_t at = bytes->find(tensor) + tensor.size() - panel;
+    if (is_i8) {
+      std::memcpy(bytes->data() + at, &infinite, sizeof infinite);
+    } else {
+      std::memcpy(bytes->data() + at, &infinite_half, sizeof infinite_half);
+    }
+    write_plain(copy() + "/model.safetensors", *bytes);
+    for (const Precision precision : {Precision::kExact, Precision::kNative}) {
+      LoadOptions load;
+      load.precision = precision;
+      const auto model = load_model(copy(), load);
+      ASSERT_FALSE(model);
+      EXPECT_EQ(model.error().code(), ErrorCode::kCorrupt);
+      EXPECT_NE(model.error().message().find("'" + changed + "': a scale is not a finite number"),
+                std::string::npos)
+          << model.error().message();
+    }
+  }
+}
+
+// Precision exact makes float32 copies of quantised weights: refused before the first one where
+// there is no room for all.
+TEST_F(QuantiseModelTest, CopiesThatMemoryDoesNotHoldAreRefusedWithBothSizes) {
+  const std::string gguf = folder_.file("q4.gguf");
+  write_plain(gguf, gguf_of(wide_model(2), "Q4_0").bytes());
+  ASSERT_TRUE(quantise(QuantType::kQ4));
+  for (const std::string& path : {gguf, copy()}) {
+    LoadOptions load;
+    load.widened_bytes_max = 6'000'000;
+    const auto model = load_model(path, load);
+    ASSERT_FALSE(model);
+    EXPECT_EQ(model.error().code(), ErrorCode::kLimit);
+    EXPECT_NE(model.error().message().find("0.01 GB are available"), std::string::npos)
+        << model.error().message();
+    EXPECT_NE(model.error().message().find("--precision native"), std::string::npos);
+    load.widened_bytes_max = 50'000'000;
+    EXPECT_TRUE(load_model(path, load));
+    load.widened_bytes_max = 6'000'000;
+    load.precision = Precision::kNative;
+    EXPECT_TRUE(load_model(path, load)) << "tiles need no copies";
+  }
 }
 
 // GGUF blocks are packed as tiles at load: the same weights, activations rounded.

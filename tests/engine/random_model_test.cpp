@@ -127,6 +127,11 @@ TEST(RandomModel, AFolderThatHoldsAModelIsLeftAlone) {
   const Result<uint64_t> again = write_random_model(options_for(folder.file("a"), DType::kTileQ4));
   ASSERT_FALSE(again);
   EXPECT_NE(again.error().message().find("holds a model already"), std::string::npos);
+  // A tokenizer alone is also somebody's.
+  ASSERT_TRUE(make_directories(folder.file("b")));
+  ASSERT_TRUE(write_file_atomic(folder.file("b") + "/tokenizer.json", "mine"));
+  EXPECT_FALSE(write_random_model(options_for(folder.file("b"), DType::kTileQ4)));
+  EXPECT_EQ(*read_file(folder.file("b") + "/tokenizer.json"), "mine");
   EXPECT_FALSE(random_model_type("q5"));
   EXPECT_EQ(random_model_shape("huge"), "");
 }

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_io.h"
 #include "engine/safetensors.h"
 
 namespace levin::engine {
@@ -66,6 +67,17 @@ inline void write_raw(const std::string& path, const RawTensors& tensors) {
     data += tensor.bytes;
   }
   write_plain(path, raw_file(header.dump(), data));
+}
+
+// Adds entries to the __metadata__ of a file that is there.
+inline void add_metadata(const std::string& path, const std::map<std::string, std::string>& more) {
+  const Result<std::string> file = read_file(path);
+  ASSERT_TRUE(file) << path;
+  uint64_t length = 0;
+  std::memcpy(&length, file->data(), sizeof length);
+  nlohmann::json header = nlohmann::json::parse(file->substr(sizeof length, length));
+  for (const auto& [key, value] : more) header["__metadata__"][key] = value;
+  write_plain(path, raw_file(header.dump(), file->substr(sizeof length + length)));
 }
 
 // BF16 -> F32 is exact: the same numbers in another type.

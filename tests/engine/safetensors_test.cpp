@@ -150,11 +150,22 @@ TEST_F(SafeTensorsTest, SizesThatOverflowOrDisagree) {
                             "[9223372036854775807,2]", "[65536,65536,65536,65536]"}) {
     expect_failure(one("\"F32\"", shape, "[0,8]"), data, "overflow");
   }
+  // No bytes in all, but the number of elements would not fit on the way to 0.
+  expect_failure(one("\"U8\"", "[4611686018427387904,2,0]", "[0,0]"), "", "overflow");
+  write_plain(path(), raw_file(one("\"U8\"", "[3,0,5]", "[0,0]"), ""));
+  EXPECT_TRUE(SafeTensors::open_file(path()));
   expect_failure(one("\"F32\"", "[3]", "[0,8]"), data, "12 bytes");
   expect_failure(one("\"F16\"", "[2]", "[0,8]"), data, "4 bytes");
   expect_failure(one("\"F64\"", "[2]", "[0,8]"), data, "16 bytes");
   expect_failure(one("\"F32\"", "[]", "[0,8]"), data, "4 bytes");
   expect_failure(one("\"F32\"", "[0]", "[0,8]"), data, "0 bytes");
+}
+
+// A name may hold anything; a message goes to a terminal.
+TEST_F(SafeTensorsTest, MessagesHoldNoControlCharacters) {
+  const std::string message =
+      failure(raw_file(R"({"a\u001b[2J\u009bx\u007f":{"dtype":"F32","shape":[9]}})", ""));
+  EXPECT_NE(message.find("'a?[2J??x?'"), std::string::npos) << message;
 }
 
 TEST_F(SafeTensorsTest, PlacesInTheData) {
@@ -225,7 +236,7 @@ TEST_F(SafeTensorsTest, IndexesThatAreWrong) {
   EXPECT_NE(index_failure(map(R"("x":"z.safetensors")")).find("z.safetensors"), std::string::npos);
   for (const char* shard : {"\"\"", "\".\"", "\"..\""})
     index_failure(map("\"x\":" + std::string(shard)));
-  EXPECT_NE(index_failure(map(R"("q":"x.safetensors")")).find("'q' is not in x.safetensors"),
+  EXPECT_NE(index_failure(map(R"("q":"x.safetensors")")).find("'q' is not in 'x.safetensors'"),
             std::string::npos);
   EXPECT_NE(index_failure(map(R"("x":"x.safetensors","y":"y.safetensors")")).find("two files"),
             std::string::npos);

@@ -31,18 +31,22 @@ class ShortOfMemory final : public kernels::Device {
   const kernels::Ops& ops() const override { return device_.ops(); }
   const kernels::Parallel& parallel() const override { return device_.parallel(); }
   std::string name() const override { return "short of memory"; }
-  Result<void*> allocate(size_t bytes) override {
+  Result<void*> allocate(size_t bytes, kernels::Fill fill) override {
     if (allocations_left == 0) return Error(ErrorCode::kLimit, "no memory in this test");
     --allocations_left;
-    return device_.allocate(bytes);
+    return device_.allocate(bytes, fill);
   }
-  void release(void* memory) override { device_.release(memory); }
+  void release(void* memory) override {
+    if (gives_back && allocations_left < INT64_MAX) ++allocations_left;
+    device_.release(memory);
+  }
   void copy(void* to, const void* from, size_t bytes) override { device_.copy(to, from, bytes); }
   void copy_to_host(void* host, const void* device, size_t bytes) override {
     device_.copy_to_host(host, device, bytes);
   }
 
   int64_t allocations_left = INT64_MAX;
+  bool gives_back = false;  // What is released may be allocated again.
 
  private:
   kernels::Device& device_;
@@ -282,6 +286,47 @@ TEST_P(SessionTest, ShortMemoryIsAnErrorThatCanBeRepeated) {
   const Result<Session> unopened = Session::open(*model_, device, {});
   ASSERT_FALSE(unopened);
   EXPECT_EQ(unopened.error().code(), ErrorCode::kLimit);
+}
+
+// What was only kept to come back to goes first, the oldest before the others; what is pinned
+// stays.
+TEST_P(SessionTest, ShortMemoryTakesWhatWasKept) {
+  ShortOfMemory device(*device_);
+  Session plain = open();
+  ASSERT_TRUE(plain.append(first(51)));
+  const std::vector<float> expected = logits(plain);
+
+  const auto others = std::span(tokens_).subspan(100, 80);  // Too many to read once more.
+  for (const bool parks : {true, false}) {
+    for (const bool is_pinned : {true, false}) {
+      SCOPED_TRACE(testing::Message() << parks << is_pinned);
+      device.allocations_left = INT64_MAX;
+      Session session = open_on(device);
+      if (parks) {  // Another log with a state of its own, left for this one.
+        ASSERT_TRUE(session.append(others));
+        logits(session);
+      }
+      ASSERT_TRUE(session.sync(first(50)));
+      logits(session);
+      ASSERT_TRUE(session.keep_anchor(is_pinned));  // The next token copies what it shares.
+      device.allocations_left = 0;
+      device.gives_back = true;
+      append_one(session, tokens_[50]);
+      const Result<std::span<const float>> now = session.logits();
+      EXPECT_EQ(now.has_value(), parks || !is_pinned);
+      if (!now) {
+        EXPECT_EQ(now.error().code(), ErrorCode::kLimit);
+        EXPECT_NE(now.error().message().find("1 tokens after 50"), std::string::npos)
+            << now.error().message();
+      }
+      device.allocations_left = INT64_MAX;  // Nothing was lost by it.
+      device.gives_back = false;
+      EXPECT_EQ(logits(session), expected);
+      const Result<int64_t> kept = session.sync(others);
+      ASSERT_TRUE(kept);
+      EXPECT_EQ(*kept, 0) << "the parked state is gone";
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SessionTest,

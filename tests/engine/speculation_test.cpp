@@ -123,6 +123,82 @@ TEST(Drafter, LearnsFromWhatIsDrawn) {
   EXPECT_GT(drafter.propose(log, 40, Speculation::kWherePays).size(), 0u);
 }
 
+// A text of distinct tokens, then a copy of it as far as `edit` has written it: how many tokens the
+// copy has to write behind the change before the guess is right again.
+int64_t tokens_until_found(const std::vector<TokenId>& written, TokenId expected) {
+  std::vector<TokenId> log;
+  for (TokenId i = 0; i < 100; ++i) log.push_back(i);
+  DraftAlignment alignment;
+  alignment.follow(log);
+  for (TokenId i = 0; i < 20; ++i) log.push_back(i);
+  alignment.follow(log);
+  alignment.adopt(20, 20);
+  for (const TokenId token : written) log.push_back(token);
+  alignment.follow(log);
+  for (int64_t behind = 0; behind < 20; ++behind, ++expected) {
+    const int64_t next = alignment.next();
+    if (next > 0 && log[static_cast<size_t>(next)] == expected) return behind;
+    log.push_back(expected);
+    alignment.follow(log);
+  }
+  return -1;
+}
+
+TEST(DraftAlignment, ACopyGoesOnBehindAChange) {
+  EXPECT_EQ(tokens_until_found({}, 20), 0);
+  EXPECT_EQ(tokens_until_found({500}, 21), 0);              // One token replaced,
+  EXPECT_EQ(tokens_until_found({500, 501, 502}, 23), 0);    // three by three,
+  EXPECT_EQ(tokens_until_found({500, 501, 502}, 20), 1);    // three added,
+  EXPECT_EQ(tokens_until_found({25}, 26), 0);               // five left out,
+  EXPECT_EQ(tokens_until_found({500, 501}, 26), 1);         // six replaced by two.
+  EXPECT_EQ(tokens_until_found({20, 21, 22, 500}, 24), 0);  // Not only at the first token.
+}
+
+TEST(DraftAlignment, GivesUpWhereNothingFollowsAnyMore) {
+  std::vector<TokenId> log;
+  for (TokenId i = 0; i < 100; ++i) log.push_back(i);
+  DraftAlignment alignment;
+  alignment.follow(log);
+  alignment.adopt(20, 20);
+  for (TokenId i = 0; i <= DraftAlignment::kLostMax; ++i) log.push_back(500 + i);
+  alignment.follow(log);
+  EXPECT_EQ(alignment.next(), 0);
+  alignment.adopt(30, 3);
+  alignment.cut(100);  // What was read after it is gone.
+  EXPECT_EQ(alignment.next(), 0);
+}
+
+// Every 32nd token of a long text is another one in its copy: no step is lost behind a change.
+TEST(Drafter, GuessesRightBehindEachChangeOfACopy) {
+  constexpr int kText = 1024;
+  constexpr int kEdit = 32;
+  Drafter drafter;
+  for (const int64_t n : {1, 2, 4, 8, 16, 32, 48}) {
+    drafter.measured(n, 1.0 + 0.1 * static_cast<double>(n - 1));
+  }
+  std::vector<TokenId> log;
+  for (TokenId i = 0; i < kText; ++i) log.push_back(i);
+  const auto written = [](int i) { return static_cast<TokenId>(i % kEdit == 16 ? 5000 + i : i); };
+  log.push_back(written(0));
+  int steps = 0;
+  for (int i = 1; i < kText; ++steps) {
+    const auto draft = drafter.propose(log, 60, Speculation::kWherePays);
+    const std::vector<TokenId> guesses(draft.begin(), draft.end());
+    size_t right = 0;
+    while (right < guesses.size() && i + static_cast<int>(right) < kText &&
+           guesses[right] == written(i + static_cast<int>(right))) {
+      ++right;
+    }
+    // As Session::sample() does: the right ones, and one token of the model's own.
+    for (size_t t = 0; t <= right && i < kText; ++t, ++i) {
+      log.push_back(written(i));
+      drafter.observe(written(i));
+    }
+  }
+  // A pass from change to change would make 33; three steps to find each place again, 130.
+  EXPECT_LE(steps, 80);
+}
+
 struct Case {
   const char* name;
   const char* folder;

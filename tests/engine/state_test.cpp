@@ -2,6 +2,7 @@
 // are those of an unbroken run, bit for bit (same kernels, same thread count or not).
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -347,6 +348,16 @@ TEST_F(StateTest, AnchorsOfAnotherProcessAreAsGoodAsOwnOnes) {
   ASSERT_TRUE(other.rewind(places[2]));
   EXPECT_EQ(other.num_computed(), places[1]);
   expect_same(other, "on another branch");
+  // Rounded keys and values make other linear states: these belong to a cache in single precision.
+  kv_dtype_ = kernels::DType::kBF16;
+  Session rounded = session();
+  ASSERT_TRUE(rounded.append(one.token_log()));
+  ASSERT_TRUE(rounded.logits());
+  EXPECT_EQ(rounded.load_anchors(folder_ + "/marks").error().code(), ErrorCode::kUnsupported);
+  ASSERT_TRUE(rounded.keep_anchor());
+  ASSERT_TRUE(rounded.save_anchors(folder_ + "/rounded", size_t{1} << 30));
+  EXPECT_TRUE(rounded.load_anchors(folder_ + "/rounded"));
+  kv_dtype_ = kernels::DType::kF32;
   // Without room there are none.
   ASSERT_TRUE(one.save_anchors(folder_ + "/small", 0));
   Session three = session();
@@ -412,6 +423,25 @@ TEST_F(StateTest, DamagedFilesAreRefused) {
   const Result<void> loaded = other.load(path);
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code(), ErrorCode::kUnsupported);
+}
+
+// The checksum keeps accidents out, not intent: a layout of a million lists must not end the stack.
+TEST_F(StateTest, AHeaderThatIsTooDeepIsRefused) {
+  const std::string header = R"({"has_logits":false,"num_tokens":0,"layout":)" +
+                             std::string(1'000'000, '[') + std::string(1'000'000, ']') + "}";
+  std::string file = "LEVNSTAT";
+  for (const uint32_t value : {uint32_t{2}, static_cast<uint32_t>(header.size())}) {
+    file.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
+  file += header;
+  const XXH64_hash_t checksum = XXH3_64bits(file.data(), file.size());
+  file.append(reinterpret_cast<const char*>(&checksum), sizeof checksum);
+  const std::string path = folder_ + "/deep.bin";
+  ASSERT_TRUE(write_file_atomic(path, file));
+  const Result<void> loaded = session().load(path);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code(), ErrorCode::kCorrupt);
+  EXPECT_NE(loaded.error().message().find("expected at most 4096"), std::string::npos);
 }
 
 }  // namespace

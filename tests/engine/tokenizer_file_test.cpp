@@ -186,6 +186,29 @@ TEST(BadTokenizerFileText, DeepJsonAndBrokenUtf8AreErrors) {
   EXPECT_FALSE(Tokenizer::from_json("{\"model\": \"\xFF\"}"));
 }
 
+// Values that messages quote: printing JSON recurses, and a deep one must not end the stack.
+TEST(BadTokenizerFileText, DeepValuesAreRefusedInBrief) {
+  const std::string deep = std::string(400'000, '[') + std::string(400'000, ']');
+  const std::function<json&(json&)> places[] = {
+      [](json& file) -> json& { return file["model"]["type"]; },
+      [](json& file) -> json& { return file["model"]["dropout"]; },
+      [](json& file) -> json& { return file["model"]["end_of_word_suffix"]; },
+      [](json& file) -> json& { return file["model"]["vocab"]["A"]; },
+      [](json& file) -> json& { return file["added_tokens"][0]["id"]; },
+      [](json& file) -> json& { return split_of(file)["pattern"]; },
+  };
+  for (const auto& place : places) {
+    json file = json::parse(good_text());
+    place(file) = "@deep@";
+    std::string text = file.dump();
+    text.replace(text.find("\"@deep@\""), 8, deep);
+    const Result<Tokenizer> tokenizer = Tokenizer::from_json(text);
+    ASSERT_FALSE(tokenizer);
+    EXPECT_NE(tokenizer.error().message().find("a list of 1"), std::string::npos)
+        << tokenizer.error().message().substr(0, 200);
+  }
+}
+
 TEST(BadTokenizerFileText, AReplacedValueNeverCrashes) {
   // Every value of the small parts of the file, replaced by one of each JSON type.
   const json good = json::parse(good_text());

@@ -20,8 +20,10 @@ TEST(HugeBlocks, RandomUseKeepsEveryBlockToItself) {
   for (int step = 0; step < 400; ++step) {
     if (live.size() < 12 || random() % 2 == 0) {
       const size_t bytes = HugeBlocks::kSmallest + random() % (size_t{3} << 20);
-      auto* memory = static_cast<char*>(blocks.allocate(bytes));
+      const HugeBlocks::Block block = blocks.allocate(bytes);
+      auto* memory = static_cast<char*>(block.memory);
       ASSERT_NE(memory, nullptr);
+      for (size_t at = 0; block.is_zeroed && at < bytes; at += 509) ASSERT_EQ(memory[at], 0);
       EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % HugeBlocks::kSmallest, 0u);
       const auto mark = static_cast<char>(step);
       std::memset(memory, mark, bytes);
@@ -40,13 +42,24 @@ TEST(HugeBlocks, RandomUseKeepsEveryBlockToItself) {
 
 TEST(HugeBlocks, ReleasedBlocksAreUsedAgain) {
   HugeBlocks blocks;
-  void* first = blocks.allocate(size_t{1} << 20);
-  void* second = blocks.allocate(size_t{1} << 20);
+  void* first = blocks.allocate(size_t{1} << 20).memory;
+  void* second = blocks.allocate(size_t{1} << 20).memory;
   EXPECT_EQ(static_cast<char*>(second) - static_cast<char*>(first), 1 << 20) << "one page for both";
   ASSERT_TRUE(blocks.release(first));
-  EXPECT_EQ(blocks.allocate((size_t{1} << 20) - 5), first);
+  const HugeBlocks::Block again = blocks.allocate((size_t{1} << 20) - 5);
+  EXPECT_EQ(again.memory, first);
+  EXPECT_FALSE(again.is_zeroed);
+  void* const large = blocks.allocate(size_t{5} << 20).memory;
+  ASSERT_TRUE(blocks.release(large));
+  EXPECT_EQ(blocks.allocate((size_t{6} << 20) - 5).memory, large) << "as many pages";
   int other = 0;
   EXPECT_FALSE(blocks.release(&other));
+}
+
+TEST(HugeBlocks, SizesThatNoMachineHasGiveNothing) {
+  HugeBlocks blocks;
+  EXPECT_EQ(blocks.allocate(SIZE_MAX - 5).memory, nullptr);
+  EXPECT_EQ(blocks.allocate(size_t{1} << 60).memory, nullptr);
 }
 
 // A device's memory is zeroed also where it was used before.

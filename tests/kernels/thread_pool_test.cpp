@@ -3,9 +3,12 @@
 #include "kernels/cpu/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <memory>
+
+#include "kernels/device.h"
 
 namespace levin::kernels {
 namespace {
@@ -153,6 +156,22 @@ TEST_P(ThreadPoolTest, EndsWhileIdleSpinningOrNeverUsed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolTest, testing::Values(1, 2, 3, 8));
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// Sanitizers map terabytes, so memory cannot be limited there. In a child: the limit stays.
+TEST(ThreadPoolLimit, RefusedThreadsAreAnError) {
+  const auto begin_many = [] {
+    rlimit limit{};
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = rlim_t{1} << 30;  // Room for about a hundred stacks of 8 MiB.
+    setrlimit(RLIMIT_AS, &limit);
+    const auto device = make_cpu_device({1000, CpuIsa::kBaseline});
+    std::exit(!device && device.error().code() == ErrorCode::kLimit ? 7 : 1);
+  };
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_EXIT(begin_many(), testing::ExitedWithCode(7), "");
+}
+#endif
 
 // A body may use a pool of its own: the loops of two pools are apart.
 TEST(ThreadPoolNested, LoopsOfTwoPools) {

@@ -31,6 +31,17 @@ TEST_F(IndexToolsTest, MapAnswersWithFilesAndLines) {
   EXPECT_TRUE(answer("map", R"({"focus":"src/user.py"})").starts_with("2 of 2 symbols"));
 }
 
+// A line break in a name would put a line of its maker's choice into the map.
+TEST_F(IndexToolsTest, OddFileNamesStayOneLine) {
+  put("odd\n1\tdef trusted():.py", "def odd_one():\n    pass\n");
+  const std::string quoted = R"("odd\n1\tdef trusted():.py")";
+  const std::string map = answer("map", "{}");
+  EXPECT_NE(map.find("\n" + quoted + "\n1\tdef odd_one():"), std::string::npos) << map;
+  EXPECT_EQ(map.find("\n1\tdef trusted"), std::string::npos) << map;
+  const std::string missing = answer("map", R"({"focus":["wholly-different-name"]})");
+  EXPECT_NE(missing.find(quoted), std::string::npos) << missing;
+}
+
 TEST_F(IndexToolsTest, MapTellsWhatIsWrong) {
   EXPECT_TRUE(answer("map", R"({"focus":["src/coer.py"]})").starts_with("E_PATH no src/coer.py"));
   EXPECT_TRUE(answer("map", R"({"focus":["../x"]})").starts_with("E_DENIED"));

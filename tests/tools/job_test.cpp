@@ -179,6 +179,19 @@ TEST_F(JobTest, WrongCallsAreAnswered) {
             "E_ARGS bash: there are no background jobs here; leave background out.");
 }
 
+TEST_F(JobTest, AJobMayNotFillTheDisk) {
+  sandbox::Policy policy = sandbox_->policy();
+  policy.profile = sandbox::Profile::kWorkspace;
+  policy.limits.disk_bytes_max = 16 << 20;
+  Result<sandbox::Sandbox> isolated = sandbox::Sandbox::open(policy);
+  if (!isolated) GTEST_SKIP() << isolated.error().message();
+  jobs_.emplace(*isolated, nullptr);
+  start("head -c 64000000 /dev/zero > big; sync big; sleep 60");
+  const std::string text = until_end(1);
+  jobs_.reset();  // Before the sandbox that it borrows.
+  EXPECT_TRUE(text.starts_with("job 1 E_LIMIT stopped: the command filled the disk")) << text;
+}
+
 TEST_F(JobTest, RulesAndAuditHoldForJobsToo) {
   denied_ = "rm x";
   EXPECT_EQ(start("rm x"), "E_DENIED rm x");

@@ -1,10 +1,15 @@
 #include "tools/repo_index.h"
 
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
+#include <random>
 
 #include "tests/tools/workspace_fixture.h"
 
@@ -173,32 +178,131 @@ TEST_F(RepoIndexTest, ParsesOnlyWhatChanged) {
   EXPECT_EQ(map().report.files, 2u);
 }
 
+std::string tangled_file(int file, int round) {
+  std::string text;
+  for (int line = 0; line < 5; ++line)
+    text += "def name_" + std::to_string((file * 7 + line + round) % 60) + "(): pass\n";
+  for (int line = 0; line < 5; ++line)
+    text += "name_" + std::to_string((file * 5 + line * 11 + round * 3) % 60) + "()\n";
+  return text;
+}
+
+void expect_same_map(const RepoMap& map, const RepoMap& other) {
+  EXPECT_EQ(map.symbols_shown, other.symbols_shown);
+  EXPECT_EQ(map.files.size(), other.files.size());
+  for (const MapFile& file : map.files) {
+    const auto same = std::find_if(other.files.begin(), other.files.end(),
+                                   [&](const MapFile& each) { return each.path == file.path; });
+    ASSERT_NE(same, other.files.end()) << file.path;
+    EXPECT_NEAR(file.rank, same->rank, 0.02 * same->rank) << file.path;
+    EXPECT_EQ(file.symbols.size(), same->symbols.size()) << file.path;
+  }
+}
+
 TEST_F(RepoIndexTest, UpdatedIndexEqualsANewOne) {
-  const auto content = [](int file, int round) {
-    std::string text;
-    for (int line = 0; line < 5; ++line)
-      text += "def name_" + std::to_string((file * 7 + line + round) % 60) + "(): pass\n";
-    for (int line = 0; line < 5; ++line)
-      text += "name_" + std::to_string((file * 5 + line * 11 + round * 3) % 60) + "()\n";
-    return text;
-  };
-  for (int file = 0; file < 30; ++file) put("f" + std::to_string(file) + ".py", content(file, 0));
-  map();
-  for (int round = 1; round < 6; ++round) {
-    put("f" + std::to_string(round * 5) + ".py", content(round * 5, round));
-    std::filesystem::remove(root_ + "/f" + std::to_string(round) + ".py");
-    const RepoMap updated = map({{}, 4000});
-    IndexOptions fresh;
-    const Result<RepoMap> rebuilt = make_repo_map(*workspace_, fresh, {{}, 4000});
-    ASSERT_TRUE(rebuilt);
-    EXPECT_EQ(updated.symbols_shown, rebuilt->symbols_shown);
-    EXPECT_EQ(updated.files.size(), rebuilt->files.size());
-    for (const MapFile& file : updated.files) {
-      const auto same = std::find_if(rebuilt->files.begin(), rebuilt->files.end(),
-                                     [&](const MapFile& other) { return other.path == file.path; });
-      ASSERT_NE(same, rebuilt->files.end()) << file.path;
-      EXPECT_NEAR(file.rank, same->rank, 0.02 * same->rank) << file.path;
+  for (int file = 0; file < 30; ++file)
+    put("f" + std::to_string(file) + ".py", tangled_file(file, 0));
+  for (const bool is_graph_kept : {false, true}) {
+    IndexOptions kept = options();
+    kept.graph_kept_from = is_graph_kept ? 0 : 1'000;
+    ASSERT_TRUE(make_repo_map(*workspace_, kept, {}));
+    for (int round = 1; round < 6; ++round) {
+      const int turn = round + (is_graph_kept ? 5 : 0);
+      put("f" + std::to_string(30 - round * 5) + ".py", tangled_file(turn * 5, turn));
+      put("sub/new" + std::to_string(turn) + ".py", tangled_file(turn * 3, turn * 2));
+      std::filesystem::remove(root_ + "/f" + std::to_string(turn) + ".py");
+      const MapQuery query{
+          round == 5 ? std::vector<std::string>{"sub"} : std::vector<std::string>{}, 4000};
+      const Result<RepoMap> updated = make_repo_map(*workspace_, kept, query);
+      const Result<RepoMap> rebuilt = make_repo_map(*workspace_, IndexOptions(), query);
+      ASSERT_TRUE(updated);
+      ASSERT_TRUE(rebuilt);
+      EXPECT_EQ(updated->report.is_ranked_anew, !is_graph_kept);
+      expect_same_map(*updated, *rebuilt);
     }
+  }
+}
+
+TEST_F(RepoIndexTest, AGraphThatDoesNotFitIsMadeAnew) {
+  for (int file = 0; file < 30; ++file)
+    put("f" + std::to_string(file) + ".py", tangled_file(file, 0));
+  IndexOptions kept = options();
+  kept.graph_kept_from = 0;
+  const auto is_ranked_anew = [&] {
+    const Result<RepoMap> result = make_repo_map(*workspace_, kept, {{}, 4000});
+    const Result<RepoMap> rebuilt = make_repo_map(*workspace_, IndexOptions(), {{}, 4000});
+    EXPECT_TRUE(result && rebuilt);
+    if (result && rebuilt) expect_same_map(*result, *rebuilt);
+    return result && result->report.is_ranked_anew;
+  };
+  const std::string graph = kept.database + ".graph";
+  EXPECT_TRUE(is_ranked_anew());
+  EXPECT_FALSE(is_ranked_anew());
+  std::filesystem::copy(graph, graph + ".old");
+  std::filesystem::resize_file(graph, std::filesystem::file_size(graph) - 1);
+  EXPECT_TRUE(is_ranked_anew());
+  std::filesystem::remove(kept.database + "-wal");
+  std::filesystem::remove(kept.database);  // Another database: the old graph is not of it.
+  std::filesystem::rename(graph + ".old", graph);
+  EXPECT_TRUE(is_ranked_anew());
+  EXPECT_FALSE(is_ranked_anew());
+}
+
+// A process of its own indexes the tree and is killed after some microseconds.
+void index_and_die(const std::string& root, const IndexOptions& options, int64_t microseconds) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    sigevent event{};
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = SIGKILL;
+    timer_t timer{};
+    const itimerspec when{{}, {microseconds / 1'000'000, microseconds % 1'000'000 * 1'000 + 1}};
+    if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) ::_exit(2);
+    if (::timer_settime(timer, 0, &when, nullptr) != 0) ::_exit(2);
+    const Result<Workspace> workspace = Workspace::open(root);
+    if (!workspace) ::_exit(3);
+    ::_exit(make_repo_map(*workspace, options, {}) ? 0 : 4);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  if (WIFEXITED(status)) {
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+  } else {
+    EXPECT_EQ(WTERMSIG(status), SIGKILL);
+  }
+}
+
+TEST_F(RepoIndexTest, AKillAtAnyMomentLeavesARightIndex) {
+  constexpr int kFolders = 300;  // More than one transaction holds.
+  for (int file = 0; file < kFolders; ++file) {
+    put("d" + std::to_string(file) + "/a.py", tangled_file(file, 0));
+  }
+  IndexOptions kept = options();
+  kept.graph_kept_from = 0;
+  kept.thread_count = 2;
+  const auto start = std::chrono::steady_clock::now();
+  index_and_die(root_, kept, 60'000'000);
+  const int64_t whole_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                               std::chrono::steady_clock::now() - start)
+                               .count();
+  std::mt19937 random(3);
+  for (int round = 0; round < 9; ++round) {
+    if (round % 3 == 0) std::filesystem::remove_all(base_ + "/cache");
+    for (int index = 0; index < 20; ++index) {
+      const auto file = static_cast<int>(random() % kFolders);
+      put("d" + std::to_string(file) + "/a.py", tangled_file(file, round + 1));
+    }
+    const auto span = static_cast<uint64_t>(round % 3 == 0 ? whole_us : whole_us / 4);
+    index_and_die(root_, kept, static_cast<int64_t>(random() % (span + 1)));
+    const Result<RepoMap> after = make_repo_map(*workspace_, kept, {{}, 30'000});
+    const Result<RepoMap> rebuilt = make_repo_map(*workspace_, IndexOptions(), {{}, 30'000});
+    ASSERT_TRUE(after) << after.error().message();
+    ASSERT_TRUE(rebuilt);
+    EXPECT_EQ(after->report.note, "") << round;
+    EXPECT_EQ(after->report.definitions, rebuilt->report.definitions) << round;
+    EXPECT_EQ(map_text(*after).substr(0, 40), map_text(*rebuilt).substr(0, 40)) << round;
+    expect_same_map(*after, *rebuilt);
   }
 }
 
@@ -286,6 +390,40 @@ TEST_F(RepoIndexTest, OddFilesAreNamedNotParsed) {
   EXPECT_EQ(shown.report.not_parsed, 5u);  // Large, binary, both nested ones, and the wide one.
   EXPECT_EQ(symbols({.pattern = "good_one"}).total, 1u);
   EXPECT_EQ(symbols({.pattern = "after_bytes"}).total, 1u);
+}
+
+TEST_F(RepoIndexTest, LargeFilesAreReadInPieces) {
+  std::string c;
+  std::string python;
+  std::string bad;
+  for (int item = 0; item < 9'000; ++item) {
+    const std::string number = std::to_string(item);
+    c += "static int item_" + number + "(int x)\n{\n  return table[x] + other(" + number +
+         ", x) * 3;\n}\n\n";
+    python += "def piece_" + number + "(x):\n    y = [x, " + number + "]\n\n    return f(y)\n\n";
+    bad += "[[[[[[[[[\n\n";
+  }
+  ASSERT_GT(c.size(), 600'000u);
+  put("large.c", c);
+  put("large.py", python);
+  put("bad.c", bad);  // Pieces of nothing but errors.
+  EXPECT_EQ(map().report.not_parsed, 1u);
+  EXPECT_EQ(symbols({.pattern = "item_"}).total, 9'000u);
+  for (const int item : {0, 1, 4'567, 8'999}) {
+    const SymbolHits in_c = symbols({.pattern = "item_" + std::to_string(item) + "$"});
+    ASSERT_EQ(in_c.total, 1u);
+    EXPECT_EQ(in_c.hits[0].line, static_cast<uint32_t>(item * 5 + 1));
+    const SymbolHits in_python = symbols({.pattern = "piece_" + std::to_string(item) + "$"});
+    ASSERT_EQ(in_python.total, 1u);
+    EXPECT_EQ(in_python.hits[0].line, static_cast<uint32_t>(item * 5 + 1));
+  }
+}
+
+TEST_F(RepoIndexTest, HeadersAreReadAsTheLanguageThatFits) {
+  put("plain.h", "int new(int class);\nint delete_all(struct item *template, int namespace);\n");
+  put("plus.h", "namespace app { class Widget { int draw(); }; }\n");
+  EXPECT_EQ(defined("plain.h"), (Names{"declaration new:1", "declaration delete_all:2"}));
+  EXPECT_EQ(defined("plus.h"), (Names{"namespace app:1", "class Widget:1", "declaration draw:1"}));
 }
 
 TEST_F(RepoIndexTest, DatabaseOfAnotherFolderIsNotUsed) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "sandbox/policy.h"
 #include "tests/tools/workspace_fixture.h"
 #include "tools/file_tree.h"
 
@@ -67,6 +68,32 @@ TEST_F(WorkspaceTest, GitsOwnFilesAreReadOnly) {
   EXPECT_EQ(get(".git/config"), "c\n");
   EXPECT_FALSE(std::filesystem::exists(root_ + "/new"));
   EXPECT_EQ(write(".gitignore"), "wrote .gitignore (1 lines)");
+}
+
+// An editor's task or an .envrc runs by itself: what the sandbox keeps commands from, edits must not
+// reach either.
+TEST_F(WorkspaceTest, ProtectedPathsAreReadOnly) {
+  put(".envrc", "c\n");
+  std::filesystem::create_symlink(".vscode", root_ + "/sneaky");
+  std::filesystem::create_symlink(".envrc", root_ + "/harmless.txt");
+  const std::vector<std::string> known = sandbox::default_protected_paths(root_);
+  ASSERT_GT(known.size(), 8u);
+  for (const std::string& path : known) {
+    EXPECT_TRUE(write(path).starts_with("E_DENIED " + path + " (")) << path;
+    EXPECT_TRUE(write(path + "/below").starts_with("E_DENIED")) << path;
+  }
+  EXPECT_EQ(read(".envrc"), ".envrc (lines 1-1 of 1)\n1\tc");
+  for (const std::string path : {".envrc", ".ENVRC", "d/../.envrc", "harmless.txt",
+                                 ".vscode/tasks.json", "sneaky/tasks.json"}) {
+    EXPECT_EQ(write(path), denied(path, "a protected path"));
+  }
+  EXPECT_EQ(text("edit", R"({"path":".envrc","edits":[{"old":"c","new":"x"}]})"),
+            denied(".envrc", "a protected path"));
+  EXPECT_EQ(get(".envrc"), "c\n");
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/.vscode"));
+  for (const std::string path : {".envrc.md", "d/.envrc", ".vscode2/x"}) {
+    EXPECT_EQ(write(path), "wrote " + path + " (1 lines)");
+  }
 }
 
 TEST_F(WorkspaceTest, OddNames) {

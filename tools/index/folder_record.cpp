@@ -187,13 +187,12 @@ std::string encode_graph(const FolderRecord& folder) {
   return out;
 }
 
-Result<FolderRecord> decode_folder(std::string path, std::string_view files,
-                                   std::string_view graph) {
+Result<FolderRecord> decode_files(std::string path, std::string_view files) {
   FolderRecord folder;
   folder.path = std::move(path);
+  folder.has_lists = false;
   Reader reader(files);
   folder.files.resize(reader.count(3 * sizeof(int64_t)));
-  FilePlace end;
   for (FileRecord& file : folder.files) {
     file.name = reader.text();
     file.stamp.size = reader.varint();
@@ -207,15 +206,28 @@ Result<FolderRecord> decode_folder(std::string path, std::string_view files,
     file.tags_size = reader.number();
     file.defined_count = reader.number();
     file.reference_count = reader.number();
-    end.pass(file);
   }
   if (!reader.done()) return corrupt(folder.path);
+  return folder;
+}
+
+Result<void> decode_lists(FolderRecord& folder, std::string_view graph) {
+  FilePlace end;
+  for (const FileRecord& file : folder.files) end.pass(file);
   Reader lists(graph);
   lists.list(folder.defined, end.defined);
   lists.list(folder.reference_names, end.references);
   lists.list(folder.reference_weights, end.references);
   if (!lists.done()) return corrupt(folder.path);
-  return folder;
+  folder.has_lists = true;
+  return {};
+}
+
+void drop_lists(FolderRecord& folder) {
+  folder.defined = {};
+  folder.reference_names = {};
+  folder.reference_weights = {};
+  folder.has_lists = false;
 }
 
 std::string file_path(const FolderRecord& folder, const FileRecord& file) {

@@ -33,13 +33,16 @@ struct FileRecord {
 };
 
 // The lists hold the files' parts one after the other, in the order of `files`.
+// The lists are read from the database only when needed: see IndexStore::load_lists().
 struct FolderRecord {
   std::string path;               // "" for the root.
+  uint64_t generation = 0;        // Of the database, when this was written.
   std::vector<FileRecord> files;  // By name.
+  bool has_lists = true;          // The three that follow.
   std::vector<uint32_t> defined;  // Hashes of names; sorted within a file.
   std::vector<uint32_t> reference_names;
   std::vector<uint8_t> reference_weights;
-  std::string tags;  // encode_definitions() of each file. Read from the database only when needed.
+  std::string tags;  // encode_definitions() of each file. Read apart, too.
 };
 
 // Appends a file with its tags.
@@ -68,13 +71,17 @@ std::string encode_files(const FolderRecord& folder);
 std::string encode_graph(const FolderRecord& folder);
 
 // Errors: kCorrupt when the bytes are not what encode_files() and encode_graph() make, or do not
-// fit together. Any bytes are allowed.
-Result<FolderRecord> decode_folder(std::string path, std::string_view files,
-                                   std::string_view graph);
+// fit together. Any bytes are allowed. decode_files() leaves out the lists, decode_lists() adds
+// them.
+Result<FolderRecord> decode_files(std::string path, std::string_view files);
+Result<void> decode_lists(FolderRecord& folder, std::string_view graph);
 
 // Definitions of one file. Errors: kCorrupt.
 std::string encode_definitions(const std::vector<Definition>& definitions);
 Result<std::vector<Definition>> decode_definitions(std::string_view bytes);
+
+// Takes the lists back out.
+void drop_lists(FolderRecord& folder);
 
 // "folder/name", or the name alone in the root.
 std::string file_path(const FolderRecord& folder, const FileRecord& file);

@@ -1,23 +1,30 @@
 #include "tools/index/index_store.h"
 
 #include <sqlite3.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/file_io.h"
+#include "tools/index/graph_file.h"
 
 namespace levin::tools {
 namespace {
 
 // Raised when the meaning of a row changes, and when a query or a limit does: then all files are
 // parsed again.
-constexpr const char* kVersion = "1";
+constexpr const char* kVersion = "3";
+
+constexpr const char* kIdKey = "id";
+constexpr const char* kGenerationKey = "generation";
 
 constexpr const char* kSchema =
     "CREATE TABLE IF NOT EXISTS folder("
-    " path TEXT PRIMARY KEY, files BLOB NOT NULL, graph BLOB NOT NULL, tags BLOB NOT NULL);"
+    " path TEXT PRIMARY KEY, generation INTEGER NOT NULL, files BLOB NOT NULL,"
+    " graph BLOB NOT NULL, tags BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS value(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
 
 std::string_view column(sqlite3_stmt* statement, int index) {
@@ -83,8 +90,8 @@ Result<IndexStore> IndexStore::open_file(const std::string& path) {
   if (!path.empty()) ::chmod(path.c_str(), 0600);
   // Rows are tens of kilobytes: large pages. In WAL mode synchronous=NORMAL can lose the last
   // transactions at a power failure, never the database.
-  // Else each call that wrote would end with a checkpoint, which waits for the disk: it comes when the
-  // log has grown.
+  // Else each call that wrote would end with a checkpoint, which waits for the disk: it comes when
+  // the log has grown.
   sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   TRY(store.run("PRAGMA page_size=16384"));
   TRY(store.run("PRAGMA journal_mode=WAL"));
@@ -98,18 +105,29 @@ Result<std::string> IndexStore::check_identity(const std::string& root) {
   TRY_ASSIGN(const std::string version, value("version"));
   TRY_ASSIGN(const std::string old_root, value("root"));
   if (version.empty() && old_root.empty()) {
+    if (::getrandom(&id_, sizeof id_, 0) != sizeof id_) {
+      return Error(ErrorCode::kIo, "index database: no random number");
+    }
+    TRY(put_value(kIdKey, std::to_string(id_)));
     TRY(put_value("version", kVersion));
     TRY(put_value("root", root));
     return std::string();
   }
   if (version != kVersion) return std::string("it was made by another version of levin");
   if (old_root != root) return "it belongs to " + old_root;
+  TRY_ASSIGN(const std::string id, value(kIdKey));
+  const char* const end = id.data() + id.size();
+  if (std::from_chars(id.data(), end, id_).ptr != end || id.empty()) {
+    return std::string("its number is damaged");
+  }
   return std::string();
 }
 
 void IndexStore::discard(const std::string& path) {
   if (path.empty()) return;
-  for (const char* ending : {"", "-wal", "-shm", "-journal"}) ::unlink((path + ending).c_str());
+  for (const char* ending : {"", "-wal", "-shm", "-journal", kGraphFileEnding}) {
+    ::unlink((path + ending).c_str());
+  }
 }
 
 Result<IndexStore> IndexStore::open(const std::string& path, const std::string& root,
@@ -136,20 +154,71 @@ Result<IndexStore> IndexStore::open(const std::string& path, const std::string& 
   return store;
 }
 
-Result<std::vector<FolderRecord>> IndexStore::load() const {
-  TRY_ASSIGN(const Statement statement, prepare("SELECT path, files, graph FROM folder"));
-  std::vector<FolderRecord> folders;
-  int code = 0;
-  while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {
-    TRY_ASSIGN(FolderRecord folder,
-               decode_folder(std::string(column(statement.get(), 0)), column(statement.get(), 1),
-                             column(statement.get(), 2)));
-    folders.push_back(std::move(folder));
+Result<uint64_t> IndexStore::stored_generation() const {
+  TRY_ASSIGN(const std::string text, value(kGenerationKey));
+  uint64_t generation = 0;
+  const char* const end = text.data() + text.size();
+  if (std::from_chars(text.data(), end, generation).ptr != end) {
+    return Error(ErrorCode::kCorrupt, "index database: its generation is damaged");
   }
-  if (code != SQLITE_DONE) return problem("reading it");
+  return generation;
+}
+
+Result<std::vector<FolderRecord>> IndexStore::load() {
+  TRY(run("BEGIN"));  // One state of the database for both.
+  TRY_ASSIGN(generation_, stored_generation());
+  std::vector<FolderRecord> folders;
+  {
+    TRY_ASSIGN(const Statement statement, prepare("SELECT path, files, generation FROM folder"));
+    int code = 0;
+    while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {
+      TRY_ASSIGN(FolderRecord folder,
+                 decode_files(std::string(column(statement.get(), 0)), column(statement.get(), 1)));
+      folder.generation = static_cast<uint64_t>(sqlite3_column_int64(statement.get(), 2));
+      folders.push_back(std::move(folder));
+    }
+    if (code != SQLITE_DONE) return problem("reading it");
+  }
+  TRY(run("COMMIT"));
   std::sort(folders.begin(), folders.end(),
             [](const FolderRecord& a, const FolderRecord& b) { return a.path < b.path; });
   return folders;
+}
+
+// Reads the lists from a row of (path, generation, graph).
+Result<void> IndexStore::take_lists(sqlite3_stmt* row, FolderRecord& folder) {
+  if (static_cast<uint64_t>(sqlite3_column_int64(row, 1)) != folder.generation) {
+    return Error(ErrorCode::kLimit, "another process writes the index");
+  }
+  return decode_lists(folder, column(row, 2));
+}
+
+Result<void> IndexStore::load_lists(FolderRecord& folder) const {
+  TRY_ASSIGN(const Statement statement,
+             prepare("SELECT path, generation, graph FROM folder WHERE path=?"));
+  bind_text(statement.get(), 1, folder.path);
+  const int code = sqlite3_step(statement.get());
+  if (code == SQLITE_ROW) return take_lists(statement.get(), folder);
+  if (code != SQLITE_DONE) return problem("reading lists");
+  return Error(ErrorCode::kLimit, "another process writes the index");
+}
+
+Result<void> IndexStore::load_all_lists(std::vector<FolderRecord>& folders) const {
+  TRY_ASSIGN(const Statement statement, prepare("SELECT path, generation, graph FROM folder"));
+  int code = 0;
+  while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {
+    const std::string_view path = column(statement.get(), 0);
+    const auto found = std::lower_bound(
+        folders.begin(), folders.end(), path,
+        [](const FolderRecord& folder, std::string_view name) { return folder.path < name; });
+    if (found == folders.end() || found->path != path || found->has_lists) continue;
+    TRY(take_lists(statement.get(), *found));
+  }
+  if (code != SQLITE_DONE) return problem("reading lists");
+  for (const FolderRecord& folder : folders) {
+    if (!folder.has_lists) return Error(ErrorCode::kLimit, "another process writes the index");
+  }
+  return {};
 }
 
 Result<std::string> IndexStore::load_tags(const std::string& folder) const {
@@ -163,13 +232,12 @@ Result<std::string> IndexStore::load_tags(const std::string& folder) const {
 
 Result<void> IndexStore::visit(const std::function<bool(const FolderRecord&)>& visit) const {
   TRY_ASSIGN(const Statement statement,
-             prepare("SELECT path, files, graph, tags FROM folder ORDER BY path"));
+             prepare("SELECT path, files, tags FROM folder ORDER BY path"));
   int code = 0;
   while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {
     TRY_ASSIGN(FolderRecord folder,
-               decode_folder(std::string(column(statement.get(), 0)), column(statement.get(), 1),
-                             column(statement.get(), 2)));
-    folder.tags = column(statement.get(), 3);
+               decode_files(std::string(column(statement.get(), 0)), column(statement.get(), 1)));
+    folder.tags = column(statement.get(), 2);
     if (!visit(folder)) return {};
   }
   if (code != SQLITE_DONE) return problem("reading it");
@@ -177,21 +245,29 @@ Result<void> IndexStore::visit(const std::function<bool(const FolderRecord&)>& v
 }
 
 Result<void> IndexStore::begin() {
-  return run("BEGIN IMMEDIATE");
+  TRY(run("BEGIN IMMEDIATE"));
+  TRY_ASSIGN(const uint64_t stored, stored_generation());
+  if (stored != generation_) is_shared_ = true;
+  generation_ = std::max(stored, generation_) + 1;
+  return put_value(kGenerationKey, std::to_string(generation_));
 }
+
 Result<void> IndexStore::commit() {
   return run("COMMIT");
 }
 
-Result<void> IndexStore::put(const FolderRecord& folder) {
+Result<void> IndexStore::put(FolderRecord& folder) {
+  folder.generation = generation_;
   TRY_ASSIGN(const Statement statement,
-             prepare("INSERT OR REPLACE INTO folder(path, files, graph, tags) VALUES(?,?,?,?)"));
+             prepare("INSERT OR REPLACE INTO folder(path, generation, files, graph, tags)"
+                     " VALUES(?,?,?,?,?)"));
   const std::string files = encode_files(folder);
   const std::string graph = encode_graph(folder);
   bind_text(statement.get(), 1, folder.path);
-  bind_bytes(statement.get(), 2, files);
-  bind_bytes(statement.get(), 3, graph);
-  bind_bytes(statement.get(), 4, folder.tags);
+  sqlite3_bind_int64(statement.get(), 2, static_cast<sqlite3_int64>(generation_));
+  bind_bytes(statement.get(), 3, files);
+  bind_bytes(statement.get(), 4, graph);
+  bind_bytes(statement.get(), 5, folder.tags);
   if (sqlite3_step(statement.get()) != SQLITE_DONE) return problem("writing a folder");
   return {};
 }

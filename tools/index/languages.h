@@ -19,10 +19,15 @@ struct Language {
   Family family;
   const TSLanguage* (*grammar)();
   std::vector<std::string_view> queries;  // Used one after the other.
+  // A language to read the text as when this grammar finds errors and that one finds none.
+  std::string_view other = {};
 };
 
 // Every language, each at its own place: an index into it names a language.
 std::span<const Language> all_languages();
+
+// By its name; CHECKs that it exists.
+const Language& language_named(std::string_view name);
 
 // By the end of the file's name; null for all others.
 const Language* language_of(std::string_view path);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "tools/repo_index.h"
+#include "tools/text_lines.h"
 
 namespace levin::tools {
 namespace {
@@ -24,7 +25,7 @@ std::string map_text(const RepoMap& map) {
                                  map.symbols_shown, map.report.definitions, map.report.files);
   if (!map.report.is_whole) text += " (the repository has more files than the index takes)";
   for (const MapFile& file : map.files) {
-    text += "\n" + file.path;
+    text += "\n" + shown_name(file.path);
     for (const MapSymbol& symbol : file.symbols) {
       text += fmt::format("\n{}\t{}", symbol.line, symbol.text);
     }

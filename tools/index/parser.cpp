@@ -1,5 +1,7 @@
 #include "tools/index/parser.h"
 
+#include <algorithm>
+
 #include "tools/index/tagger.h"
 
 namespace levin::tools {
@@ -21,7 +23,60 @@ size_t tokens_at_most(std::string_view content) {
   return count;
 }
 
+bool is_blank_line(std::string_view line) {
+  return line.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+// Whether a line begins something at the top, by the one before it.
+bool is_top(std::string_view before, std::string_view line) {
+  if (is_blank_line(line) || line.find_first_of(" \t})]#") == 0) return false;
+  return is_blank_line(before) || before.front() == '}';
+}
+
 }  // namespace
+
+std::vector<std::string_view> parsed_pieces(std::string_view content) {
+  if (tokens_at_most(content) <= kTokensMax) return {content};
+  std::vector<std::string_view> pieces;
+  size_t begin = 0;   // Of the piece.
+  size_t top = 0;     // The last place where it may end.
+  size_t tokens = 0;  // From `begin` on.
+  size_t tokens_to_top = 0;
+  std::string_view before = "\n";
+  for (size_t at = 0; at < content.size();) {
+    const size_t end = std::min(content.find('\n', at), content.size() - 1) + 1;
+    const std::string_view line = content.substr(at, end - at);
+    if (is_top(before, line)) {
+      top = at;
+      tokens_to_top = tokens;
+    }
+    tokens += tokens_at_most(line);
+    if (tokens > kTokensMax) {
+      if (top == begin) return {};
+      pieces.push_back(content.substr(begin, top - begin));
+      begin = top;
+      tokens -= tokens_to_top;
+      tokens_to_top = 0;
+      if (tokens > kTokensMax) return {};
+    }
+    before = line;
+    at = end;
+  }
+  pieces.push_back(content.substr(begin));
+  return pieces;
+}
+
+SyntaxTree SyntaxParser::parse_best(const Language*& language, std::string_view content) {
+  SyntaxTree tree = parse(*language, content);
+  if (language->other.empty() || !tree || !ts_node_has_error(ts_tree_root_node(tree.get()))) {
+    return tree;
+  }
+  const Language& other = language_named(language->other);
+  SyntaxTree second = parse(other, content);
+  if (!second || ts_node_has_error(ts_tree_root_node(second.get()))) return tree;
+  language = &other;
+  return second;
+}
 
 SyntaxTree SyntaxParser::parse(const Language& language, std::string_view content) {
   if (tokens_at_most(content) > kTokensMax) return nullptr;

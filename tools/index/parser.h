@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "tools/index/languages.h"
 
@@ -30,6 +31,9 @@ class SyntaxParser {
   // (index/tagger.h), and when the library does not read the grammar. Any bytes are allowed: what
   // is no code becomes ERROR nodes.
   SyntaxTree parse(const Language& language, std::string_view content);
+  // As parse(); sets `language` to its other one where that reads the text without an error and it
+  // does not.
+  SyntaxTree parse_best(const Language*& language, std::string_view content);
 
  private:
   struct Free {
@@ -37,6 +41,11 @@ class SyntaxParser {
   };
   std::unique_ptr<TSParser, Free> parser_;
 };
+
+// Cuts a text into pieces with at most kTokensMax tokens, each beginning where something at the top
+// begins: a line that is not indented, behind a blank line or a closing brace. A text that is short
+// enough is one piece; none, when there is a stretch without such a place.
+std::vector<std::string_view> parsed_pieces(std::string_view content);
 
 // Whether a query may be run on it.
 bool is_fit_for_queries(const TSTree* tree);

@@ -4,17 +4,13 @@
 #include <numeric>
 #include <optional>
 
-#include "tools/index/graph.h"
 #include "tools/index/languages.h"
-#include "tools/index/rank.h"
-#include "tools/index/rank_cache.h"
-#include "tools/index/update.h"
+#include "tools/index/ranked_graph.h"
 #include "tools/text_lines.h"
 
 namespace levin::tools {
 namespace {
 
-constexpr const char* kRanksKey = "ranks";
 constexpr size_t kShownLineBytesMax = 120;
 constexpr size_t kSameNameMax = 2;        // Definitions of one name shown of one file.
 constexpr size_t kBytesPerSymbolMin = 6;  // "\n12\tx": what a symbol takes at least.
@@ -27,7 +23,7 @@ constexpr float kFocusOwnPart = 0.5f;
 
 struct Candidate {
   float score;
-  uint32_t file;
+  uint32_t file;  // Its place among the files.
   uint32_t name_hash;
 };
 
@@ -56,9 +52,9 @@ std::string shown_text(std::string_view line) {
 
 class MapMaker {
  public:
-  MapMaker(const Workspace& workspace, IndexStore& store, const IndexData& data,
-           const MapQuery& query)
-      : workspace_(workspace), store_(store), data_(data), query_(query) {
+  MapMaker(const Workspace& workspace, IndexStore& store, IndexData& data,
+           const IndexOptions& options, const MapQuery& query)
+      : workspace_(workspace), store_(store), data_(data), options_(options), query_(query) {
     for (const FolderRecord& folder : data.folders) {
       FilePlace place;
       for (size_t index = 0; index < folder.files.size(); ++index) {
@@ -70,11 +66,12 @@ class MapMaker {
 
   Result<RepoMap> make() {
     RepoMap map;
-    map.report = data_.report;
     in_focus_.assign(files_.size(), false);
-    TRY(find_focus(map.report.note));
-    graph_ = build_graph(data_.folders);
-    TRY(rank());
+    TRY(find_focus(data_.report.note));
+    TRY_ASSIGN(graph_, RankedGraph::make(store_, data_, options_));
+    focus();
+    map.report = data_.report;
+    map.report.is_ranked_anew = graph_->is_new();
     TRY(choose(map));
     return map;
   }
@@ -109,51 +106,47 @@ class MapMaker {
            std::string_view(path).substr(start) == position.record().name;
   }
 
-  Result<void> rank() {
-    const auto count = static_cast<float>(std::max<size_t>(files_.size(), 1));
-    const auto focused = static_cast<float>(std::count(in_focus_.begin(), in_focus_.end(), true));
-    std::vector<float> preference(files_.size(),
-                                  focused > 0 ? (1 - kFocusShare) / count : 1 / count);
+  void focus() {
+    std::vector<uint32_t> files;
     for (size_t file = 0; file < files_.size(); ++file) {
-      if (in_focus_[file]) preference[file] += kFocusShare / focused;
+      if (in_focus_[file]) files.push_back(graph_->file_number(file));
     }
-    if (focused > 0) {
-      ranks_.assign(files_.size(), 0);
-      compute_ranks(graph_, preference, ranks_);
-      return {};
-    }
-    TRY_ASSIGN(const std::string cached, store_.value(kRanksKey));
-    ranks_ = decode_ranks(data_.folders, cached);
-    compute_ranks(graph_, preference, ranks_);
-    const std::string bytes = encode_ranks(data_.folders, ranks_);
-    if (bytes != cached) TRY(store_.put_value(kRanksKey, bytes));
-    return {};
+    if (!files.empty()) graph_->ranks().focus(files, kFocusShare);
   }
 
   // The best candidates, best first.
   std::vector<Candidate> candidates() const {
-    const std::vector<float> attention = name_attention(graph_, ranks_);
-    std::vector<Candidate> found;
-    found.reserve(graph_.defined_name.size());
+    const PatchedGraph& graph = graph_->graph();
+    const LazyFloats& attention = graph_->ranks().attention();
+    const std::vector<float>& ranks = graph_->ranks().ranks();
+    const size_t bytes = query_.tokens_max * 3;
+    const size_t wanted = std::min(bytes / kBytesPerSymbolMin + 1, kCandidatesMax);
+    std::vector<Candidate> found;  // A heap, the worst one on top.
     for (uint32_t file = 0; file < files_.size(); ++file) {
-      const uint32_t begin = graph_.defined_begin[file];
-      const uint32_t end = graph_.defined_begin[file + 1];
-      const float own = (in_focus_[file] ? kFocusOwnPart : kOwnPart) * ranks_[file] /
-                        static_cast<float>(std::max(end - begin, 1u));
-      const uint32_t* const hashes = files_[file].folder->defined.data();
-      for (uint32_t at = begin; at < end; ++at) {
-        const uint32_t name = graph_.defined_name[at];
-        const uint32_t definers = graph_.definer_begin[name + 1] - graph_.definer_begin[name];
-        found.push_back({own + attention[name] / static_cast<float>(definers), file,
-                         hashes[files_[file].place.defined + at - begin]});
+      const uint32_t number = graph_->file_number(file);
+      const std::span<const uint32_t> names = graph.defined(number);
+      const float own = (in_focus_[file] ? kFocusOwnPart : kOwnPart) * ranks[number] /
+                        static_cast<float>(std::max<size_t>(names.size(), 1));
+      for (const uint32_t name : names) {
+        if (name >= attention.size()) continue;  // Damaged.
+        const auto definers = static_cast<float>(graph.definers(name).size());
+        const Candidate candidate{own + attention[name] / definers, file, name};
+        if (found.size() == wanted && candidate.score < found.front().score) continue;
+        keep(found, {candidate.score, file, graph.name_hash(name)}, wanted);
       }
     }
-    const size_t bytes = query_.tokens_max * 3;
-    const size_t wanted = std::min({found.size(), bytes / kBytesPerSymbolMin + 1, kCandidatesMax});
-    const auto end = found.begin() + static_cast<ptrdiff_t>(wanted);
-    std::partial_sort(found.begin(), end, found.end(), is_better);
-    found.erase(end, found.end());
+    std::sort_heap(found.begin(), found.end(), is_better);
     return found;
+  }
+
+  static void keep(std::vector<Candidate>& heap, const Candidate& candidate, size_t wanted) {
+    if (heap.size() == wanted) {
+      if (!is_better(candidate, heap.front())) return;
+      std::pop_heap(heap.begin(), heap.end(), is_better);
+      heap.pop_back();
+    }
+    heap.push_back(candidate);
+    std::push_heap(heap.begin(), heap.end(), is_better);
   }
 
   struct OpenFile {
@@ -201,7 +194,8 @@ class MapMaker {
   }
 
   Result<void> choose(RepoMap& map) {
-    const float sum = std::max(std::accumulate(ranks_.begin(), ranks_.end(), 0.0f), 1e-30f);
+    const std::vector<float>& ranks = graph_->ranks().ranks();
+    const float sum = std::max(std::accumulate(ranks.begin(), ranks.end(), 0.0f), 1e-30f);
     size_t bytes = map_text(map).size() + 8;  // The count of symbols grows.
     const size_t bytes_max = query_.tokens_max * 3;
     for (const Candidate& candidate : candidates()) {
@@ -220,7 +214,7 @@ class MapMaker {
         bytes += cost;
         if (!file->shown) {
           file->shown = map.files.size();
-          map.files.push_back({path, ranks_[candidate.file] / sum, {}});
+          map.files.push_back({path, ranks[graph_->file_number(candidate.file)] / sum, {}});
         }
         map.files[*file->shown].symbols.push_back(symbol);
         ++map.symbols_shown;
@@ -247,12 +241,12 @@ class MapMaker {
 
   const Workspace& workspace_;
   IndexStore& store_;
-  const IndexData& data_;
+  IndexData& data_;
+  const IndexOptions& options_;
   const MapQuery& query_;
   std::vector<FilePosition> files_;
   std::vector<bool> in_focus_;
-  ReferenceGraph graph_;
-  std::vector<float> ranks_;
+  std::unique_ptr<RankedGraph> graph_;
   std::map<uint32_t, OpenFile> open_;
   std::map<const FolderRecord*, std::string> tags_;
 };
@@ -263,7 +257,7 @@ Result<RepoMap> make_repo_map(const Workspace& workspace, const IndexOptions& op
                               const MapQuery& query) {
   RepoMap map;
   TRY(with_index(workspace, options, [&](IndexStore& store, IndexData& data) -> Result<void> {
-    TRY_ASSIGN(map, MapMaker(workspace, store, data, query).make());
+    TRY_ASSIGN(map, MapMaker(workspace, store, data, options, query).make());
     return {};
   }));
   return map;

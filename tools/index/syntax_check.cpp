@@ -66,7 +66,8 @@ class ErrorFinder {
 
 std::vector<SyntaxError> errors_of(SyntaxParser& parser, const Language& language,
                                    std::string_view content) {
-  const SyntaxTree tree = parser.parse(language, content);
+  const Language* read_as = &language;
+  const SyntaxTree tree = parser.parse_best(read_as, content);
   if (!tree || !ts_node_has_error(ts_tree_root_node(tree.get()))) return {};
   return ErrorFinder(content).find(tree.get());
 }

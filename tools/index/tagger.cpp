@@ -43,10 +43,17 @@ uint8_t reference_weight(std::string_view name, double count) {
 
 using Mentions = std::unordered_map<std::string_view, double>;
 
-// Finds definitions and references in one tree.
+// Finds definitions and references in the trees of a text's pieces.
 class Collector {
  public:
-  Collector(std::string_view content, Family family) : content_(content), family_(family) {}
+  explicit Collector(Family family) : family_(family) {}
+
+  // The next piece. Pieces follow each other in one text.
+  void begin(std::string_view piece) {
+    bytes_before_ += static_cast<uint32_t>(content_.size());
+    lines_before_ += static_cast<uint32_t>(std::count(content_.begin(), content_.end(), '\n'));
+    content_ = piece;
+  }
 
   // Returns false when time is up.
   bool collect(const TagQuery& query, TSQueryCursor* cursor, TSNode root) {
@@ -109,9 +116,9 @@ class Collector {
   void define(TSNode node, uint8_t kind, uint16_t pattern) {
     const std::string_view name = node_text(node, content_);
     if (name.empty() || name.size() > kNameBytesMax) return;
-    definitions_.push_back({ts_node_start_byte(node),
-                            pattern,
-                            {std::string(name), kind, ts_node_start_point(node).row + 1}});
+    const uint32_t line = lines_before_ + ts_node_start_point(node).row + 1;
+    definitions_.push_back(
+        {bytes_before_ + ts_node_start_byte(node), pattern, {std::string(name), kind, line}});
   }
 
   void refer(std::string_view text, NameShape shape) {
@@ -157,7 +164,9 @@ class Collector {
               [](const Reference& a, const Reference& b) { return a.name_hash < b.name_hash; });
   }
 
-  std::string_view content_;
+  std::string_view content_;  // The piece.
+  uint32_t bytes_before_ = 0;
+  uint32_t lines_before_ = 0;
   Family family_;
   std::vector<Found> definitions_;
   uint32_t last_place_ = 0;
@@ -200,11 +209,19 @@ Tags Tagger::tag(const Language& language, std::string_view content) {
     tags.state = FileState::kBinary;
   }
   if (tags.state != FileState::kTagged) return tags;
-  const SyntaxTree tree = state_->parser.parse(language, content);
-  Collector collector(content, language.family);
-  bool whole = tree && is_fit_for_queries(tree.get());
-  for (const TagQuery& query : state_->queries_of(language)) {
-    whole = whole && collector.collect(query, state_->cursor.get(), ts_tree_root_node(tree.get()));
+  Collector collector(language.family);
+  const std::vector<std::string_view> pieces = parsed_pieces(content);
+  bool whole = !pieces.empty();
+  for (const std::string_view piece : pieces) {
+    const Language* read_as = &language;
+    const SyntaxTree tree = whole ? state_->parser.parse_best(read_as, piece) : nullptr;
+    whole = tree && is_fit_for_queries(tree.get());
+    if (!whole) break;
+    collector.begin(piece);
+    for (const TagQuery& query : state_->queries_of(*read_as)) {
+      whole =
+          whole && collector.collect(query, state_->cursor.get(), ts_tree_root_node(tree.get()));
+    }
   }
   if (!whole) {
     tags.state = FileState::kGaveUp;

@@ -218,6 +218,7 @@ class Updater {
 
   Result<void> write(Job& job) {
     if (job.old != nullptr) {
+      TRY(store_.load_lists(*job.old));
       TRY_ASSIGN(job.old->tags, store_.load_tags(job.old->path));
       size_t expected = 0;
       for (const FileRecord& file : job.old->files) expected += file.tags_size;
@@ -239,8 +240,9 @@ class Updater {
       copy_file(record, *job.old, passed, place);
     }
     TRY(store_.put(record));
-    record.tags.clear();
-    record.tags.shrink_to_fit();
+    record.tags = {};
+    drop_lists(record);
+    if (job.old != nullptr) *job.old = {};
     folders_[static_cast<size_t>(job.scanned - scan_.folders.data())] = std::move(record);
     return {};
   }
@@ -290,6 +292,7 @@ Result<IndexData> update_index(const Workspace& workspace, IndexStore& store,
 Result<void> with_index(const Workspace& workspace, const IndexOptions& options,
                         const std::function<Result<void>(IndexStore&, IndexData&)>& use) {
   std::string note;
+  int discarded = 0;
   for (int attempt = 0;; ++attempt) {
     Result<void> result = [&]() -> Result<void> {
       TRY_ASSIGN(IndexStore store, IndexStore::open(options.database, workspace.root(), note));
@@ -297,7 +300,10 @@ Result<void> with_index(const Workspace& workspace, const IndexOptions& options,
       data.report.note = note;
       return use(store, data);
     }();
-    if (result || result.error().code() != ErrorCode::kCorrupt || attempt > 0) return result;
+    if (result) return result;
+    const ErrorCode code = result.error().code();
+    if (code == ErrorCode::kLimit && attempt < kAttemptsMax) continue;
+    if (code != ErrorCode::kCorrupt || discarded++ > 0) return result;
     note = "the index was made anew: " + result.error().message();
     IndexStore::discard(options.database);
   }

@@ -113,6 +113,24 @@ function (config) {
     return `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}`;
   };
 
+  // Told to the probe, which must not make a context itself: a canvas has the first one for good.
+  const tell = (canvas, kind) => {
+    if (canvas instanceof HTMLCanvasElement && !canvas.hasAttribute('data-levin-context')) {
+      canvas.setAttribute('data-levin-context', kind);
+    }
+  };
+  const makeContext = HTMLCanvasElement.prototype.getContext;
+  HTMLCanvasElement.prototype.getContext = function getContext(kind, ...rest) {
+    const context = makeContext.call(this, kind, ...rest);
+    if (context) tell(this, String(kind));
+    return context;
+  };
+  const handOver = HTMLCanvasElement.prototype.transferControlToOffscreen;
+  HTMLCanvasElement.prototype.transferControlToOffscreen = function transferControlToOffscreen() {
+    tell(this, 'offscreen');
+    return handOver.call(this);
+  };
+
   // A page that floods the console costs nobody memory; the first lines are kept.
   let consoleBytes = 0;
   let flooded = false;

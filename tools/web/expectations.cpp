@@ -118,29 +118,32 @@ Result<std::string> expect_stays(CheckContext& context, const Json& step) {
          " was expected to stay as it is, but it changed";
 }
 
-Result<Json> thumbnail(CheckContext& context, const Json& target) {
-  return context.page.ask("probe.thumbnail(" + target.dump() + ")");
+Result<Json> drawn_in(CheckContext& context, const Json& target) {
+  TRY_ASSIGN(Json picture, context.page.ask("probe.drawn(" + target.dump() + ")"));
+  if (!picture.is_object() || !picture.contains("clip") || picture["clip"].is_null()) return picture;
+  TRY_ASSIGN(const std::string shot, context.page.screenshot(picture["clip"]));
+  return context.page.ask("probe.drawnIn(\"" + shot + "\")");
 }
 
 Result<std::string> expect_canvas(CheckContext& context, const Json& step) {
   const std::string wanted = step["canvas"].get<std::string>();
   const Json target = step.value("target", Json("canvas"));
   const double limit = step.value("within_ms", 1000.0);
-  TRY_ASSIGN(Json picture, thumbnail(context, target));
+  TRY_ASSIGN(Json picture, drawn_in(context, target));
   if (picture.is_null()) return "expected a canvas (" + target_words(target) + "), found none";
   if (wanted == "nonblank") {
-    for (double waited = 0; waited <= limit && picture.value("colours", 0) < 2; waited += kSampleMs) {
+    for (double waited = 0; waited <= limit && picture.value("blank", true); waited += kSampleMs) {
       TRY(context.page.advance(kSampleMs));
-      TRY_ASSIGN(picture, thumbnail(context, target));
+      TRY_ASSIGN(picture, drawn_in(context, target));
     }
-    return std::string(picture.value("colours", 0) >= 2 ? "" : "the canvas stayed blank");
+    return std::string(picture.value("blank", true) ? "the canvas stayed blank" : "");
   }
   int changes = 0;
   const int samples = std::max(1, static_cast<int>(limit / kSampleMs));
   int last_changes = 0;  // In the last third.
   for (int i = 0; i < samples; ++i) {
     TRY(context.page.advance(kSampleMs));
-    TRY_ASSIGN(Json next, thumbnail(context, target));
+    TRY_ASSIGN(Json next, drawn_in(context, target));
     const bool changed = !next.is_null() && next["hash"] != picture["hash"];
     changes += changed ? 1 : 0;
     if (i >= samples * 2 / 3) last_changes += changed ? 1 : 0;

@@ -25,7 +25,9 @@ Result<Image> MazeApp::picture() {
 
 Result<std::string> MazeApp::mark() {
   TRY_ASSIGN(const Json mark, page_.ask("probe.maze.mark()"));
-  return mark.dump();
+  if (!mark.is_null()) return mark.dump();
+  TRY_ASSIGN(const Json clip, page_.ask("probe.maze.clip()"));
+  return page_.screenshot(clip);
 }
 
 Result<bool> MazeApp::settle(double most_ms) {
@@ -63,6 +65,22 @@ int MazeApp::cell_of(const Json& point) const {
 }
 
 Result<std::string> MazeApp::read_maze() {
+  TRY_ASSIGN(std::string problem, read_settled());
+  if (marked_ <= 2 || solves_itself_ || !is_loaded_) return problem;
+  // More than the two ends: it may have been solved meanwhile.
+  solves_itself_ = true;
+  TRY(page_.load(page_.seed()));
+  TRY_ASSIGN(const std::string again, read_settled());
+  if (again.empty()) return again;
+  solves_itself_ = false;
+  return problem;
+}
+
+Result<std::string> MazeApp::read_settled() {
+  Image early;
+  if (solves_itself_) {
+    TRY_ASSIGN(early, picture());
+  }
   TRY_ASSIGN(const bool still, settle(kGenerateMaxMs));
   if (!still) return std::string("the maze is still being drawn after a minute");
   TRY_ASSIGN(empty_, picture());
@@ -76,6 +94,13 @@ Result<std::string> MazeApp::read_maze() {
       if (!drawn_now) return std::string("the maze is still being drawn after a minute");
       TRY_ASSIGN(empty_, picture());
       drawn = recover_grid(empty_);
+    }
+  }
+  if (solves_itself_ && drawn) {
+    std::optional<MazeGrid> first = recover_grid(early);
+    if (first && first->same_walls(*drawn)) {
+      empty_ = std::move(early);
+      drawn = std::move(first);
     }
   }
   TRY_ASSIGN(told_, exposed());
@@ -110,6 +135,7 @@ Result<std::string> MazeApp::find_ends() {
     return std::string();
   }
   std::vector<int> marked = marked_cells(grid_, empty_);
+  marked_ = marked.size();
   if (marked.size() < 2) marked = border_openings(grid_, empty_);
   if (marked.size() != 2) {
     return "expected start and end to be marked, found " + std::to_string(marked.size()) +
@@ -117,6 +143,12 @@ Result<std::string> MazeApp::find_ends() {
   }
   start_ = marked[0];
   goal_ = marked[1];
+  return std::string();
+}
+
+Result<std::string> MazeApp::start_solving() {
+  if (!solves_itself_) return press_solve();
+  TRY(page_.load(page_.seed()));
   return std::string();
 }
 
@@ -128,6 +160,7 @@ Result<std::string> MazeApp::press_solve() {
 }
 
 Result<std::string> MazeApp::solve() {
+  if (solves_itself_) return read_solution();  // It was waited for in read_maze().
   TRY_ASSIGN(const std::string problem, press_solve());
   if (!problem.empty()) return problem;
   TRY_ASSIGN(const bool done, settle(kSolveMaxMs));

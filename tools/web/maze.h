@@ -24,12 +24,19 @@ struct VisitCount {
 // A text that is returned is empty, or says what was expected and what was found.
 class MazeApp {
  public:
+  // Of a page as it was just loaded.
   explicit MazeApp(Page& page) : page_(page) {}
+  // Of the same page after its button for a new maze was pressed.
+  MazeApp(Page& page, const MazeApp& before)
+      : page_(page), solves_itself_(before.solves_itself_), is_loaded_(false) {}
 
   // Waits until the maze is drawn, presses the button for one where none is, finds start and end.
   Result<std::string> read_maze();
-  Result<std::string> press_solve();
-  // Presses the button and waits for the end.
+  // An app that needs no button to solve its mazes: they are read before it begins.
+  bool solves_itself() const { return solves_itself_; }
+  // Has it solve: presses the button, or loads the page anew where none is needed.
+  Result<std::string> start_solving();
+  // After read_maze(): solves and waits for the end.
   Result<std::string> solve();
   // The picture as it is now, compared with the unsolved one.
   Result<std::string> read_solution();
@@ -55,10 +62,15 @@ class MazeApp {
  private:
   Result<Json> exposed();
   int cell_of(const Json& point) const;
+  Result<std::string> read_settled();
+  Result<std::string> press_solve();
   Result<std::string> find_ends();
   std::string sequence_problem(const std::vector<int>& path) const;
 
   Page& page_;
+  bool solves_itself_ = false;
+  bool is_loaded_ = true;
+  size_t marked_ = 0;  // Cells that look different from the others.
   MazeGrid grid_;
   Image empty_;  // Before solving.
   Json told_;    // window.__maze, null where there is none.

@@ -53,7 +53,7 @@ Verdict check_new(CheckContext& context, const Json&) {
   if (button.is_null()) return std::string("no button for a new maze");
   TRY_ASSIGN(const std::string problem, context.page.click(button));
   if (!problem.empty()) return "pressing the button for a new maze: " + problem;
-  MazeApp second(context.page);
+  MazeApp second(context.page, first);
   TRY_TEXT(second.read_maze());
   if (!first.grid().same_walls(second.grid())) return std::string();
   return std::string("the button for a new maze gives the same maze");
@@ -73,9 +73,10 @@ class Watch {
 
   Verdict run() {
     TRY_TEXT(app_.read_maze());
+    if (app_.solves_itself()) TRY_TEXT(app_.start_solving());
     TRY_ASSIGN(last_mark_, app_.mark());
     TRY(keep_frame());
-    TRY_TEXT(app_.press_solve());
+    if (!app_.solves_itself()) TRY_TEXT(app_.start_solving());
     double still_ms = 0;
     for (int look = 0; look < kLooksMax && still_ms < kStillMs; ++look) {
       TRY_ASSIGN(const Advanced advanced, page_.advance(kLookMs));
@@ -199,7 +200,7 @@ Verdict check_no_mix(CheckContext& context, const Json& step) {
   Page& page = context.page;
   MazeApp old(page);
   TRY_TEXT(old.read_maze());
-  TRY_TEXT(old.press_solve());
+  TRY_TEXT(old.start_solving());
   TRY(page.advance(step.value("after_ms", 300.0)));
   TRY_ASSIGN(const Json button, page.ask("probe.maze.newButton()"));
   if (button.is_null()) return std::string("no button for a new maze");
@@ -207,7 +208,7 @@ Verdict check_no_mix(CheckContext& context, const Json& step) {
   if (disabled == true) return std::string();  // Nothing can be mixed.
   TRY_ASSIGN(const std::string problem, page.click(button));
   if (!problem.empty()) return "pressing the button for a new maze: " + problem;
-  MazeApp fresh(page);
+  MazeApp fresh(page, old);
   TRY_ASSIGN(const std::string unread, fresh.read_maze());
   if (!unread.empty()) return "after a new maze during a solve: " + unread;
   if (old.grid().same_walls(fresh.grid())) {

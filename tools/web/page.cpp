@@ -84,6 +84,7 @@ Result<void> Page::load(int seed) {
       tools_.call(session_, "Page.addScriptToEvaluateOnNewDocument", {{"source", script}});
   if (!added) return broken(std::move(added).error(), "opening the page");
   script_id_ = added->value("identifier", "");
+  seed_ = seed;
   loaded_ = false;
   loading_ = true;
   world_ = 0;

@@ -40,6 +40,7 @@ class Page {
   Result<void> load(int seed);
   Result<void> resize(PageSize size);
   PageSize size() const { return size_; }
+  int seed() const { return seed_; }  // Of the last load().
 
   // Lets stepped time pass.
   Result<Advanced> advance(double ms);
@@ -92,6 +93,7 @@ class Page {
   std::string main_frame_;
   std::string script_id_;  // Of the installed clock.
   PageSize size_;
+  int seed_ = 1;
   PageLog log_;
   int world_ = 0;  // Context of the isolated world; 0 when there is none (any more).
   bool loaded_ = false;

@@ -23,6 +23,10 @@
     alert: '[role=alert],[role=status],[aria-live],output,.error,.invalid,.message',
   };
   const CONTROLS = ['button', 'textbox', 'checkbox', 'radio', 'combobox', 'slider', 'link'];
+  // The caret blinks by the machine's clock: no picture shows it.
+  const still = new CSSStyleSheet();
+  still.replaceSync('* { caret-color: transparent !important; }');
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, still];
   const squeeze = text => (text || '').replace(/\s+/g, ' ').trim();
 
   function visible(element) {
@@ -125,11 +129,9 @@
     for (const each of root.querySelectorAll('*')) {
       if (each.matches('input,textarea,select')) parts.push(each.value, String(each.checked));
       if (each.tagName === 'CANVAS') parts.push(String(canvasHash(each)));
-      parts.push(each.className && each.className.baseVal === undefined ? each.className : '');
-      parts.push(each.getAttribute('style') || '');
-      if (each.namespaceURI && each.namespaceURI.endsWith('svg')) {
-        parts.push(['fill', 'stroke', 'd', 'x', 'y', 'cx', 'cy', 'points', 'transform']
-          .map(key => each.getAttribute(key) || '').join());
+      // Any attribute may be what the style goes by.
+      for (const { name: key, value } of each.attributes) {
+        if (!key.startsWith('data-levin-')) parts.push(key, value);
       }
     }
     if (root.tagName === 'CANVAS') parts.push(String(canvasHash(root)));
@@ -141,7 +143,11 @@
     for (let i = 0; i < value.length; i++) sum = Math.imul(sum ^ value.charCodeAt(i), 16777619);
     return sum >>> 0;
   }
+  // Null where only a screenshot shows them: WebGL keeps nothing to be read after a frame.
   function pixels(canvas) {
+    const kind = canvas.getAttribute('data-levin-context');
+    if (kind === null && canvas.width && canvas.height) return new Uint32Array(canvas.width * canvas.height);
+    if (kind !== '2d') return null;
     try {
       const context = canvas.getContext('2d');
       if (!context || !canvas.width || !canvas.height) return null;
@@ -152,7 +158,9 @@
   }
   function canvasHash(canvas) {
     const data = pixels(canvas);
-    if (!data) return -1;
+    return data ? sumOf(data) : -1;
+  }
+  function sumOf(data) {
     let sum = 2166136261;
     for (let i = 0; i < data.length; i++) sum = Math.imul(sum ^ data[i], 16777619);
     return sum >>> 0;
@@ -180,14 +188,18 @@
     const data = pixels(element);
     return data ? runs(data, element.width, element.height) : null;
   }
-  async function imageOf(base64) {
+  async function pixelsOf(base64) {
     const bytes = Uint8Array.from(atob(base64), each => each.charCodeAt(0));
     const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
     const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
     const context = canvas.getContext('2d');
     context.drawImage(bitmap, 0, 0);
     const data = context.getImageData(0, 0, bitmap.width, bitmap.height).data;
-    return runs(new Uint32Array(data.buffer), bitmap.width, bitmap.height);
+    return { data: new Uint32Array(data.buffer), width: bitmap.width, height: bitmap.height };
+  }
+  async function imageOf(base64) {
+    const { data, width, height } = await pixelsOf(base64);
+    return runs(data, width, height);
   }
   // One wide picture of several, side by side and scaled to one height.
   async function filmstrip(shots, height) {
@@ -224,7 +236,10 @@
       const role = roles.find(one => each.matches(ROLES[one]));
       const label = name(each).slice(0, 60);
       let part = (role === 'heading' ? tag : role) + (label ? ` "${label}"` : '');
-      if (each.tagName === 'CANVAS') part += ` ${each.width}x${each.height}`;
+      if (each.tagName === 'CANVAS') {
+        const data = pixels(each);
+        part += ` ${each.width}x${each.height}` + (data ? `, ${inkOf(data)}` : '');
+      }
       if (each.disabled) part += ' disabled';
       parts.push(part);
     }
@@ -236,37 +251,28 @@
       .filter(each => visible(each) && !each.closest('[aria-hidden=true]') && !name(each))
       .map(each => each.outerHTML.slice(0, 80)));
   }
-  // 32 x 16 characters: how far each part is from the commonest colour.
-  function thumbnail(target) {
+  // What an animation is judged by. Of a canvas whose pixels can't be read: where it is, for a
+  // screenshot and drawnIn().
+  function drawn(target) {
     const element = first(target);
-    const data = element && element.tagName === 'CANVAS' ? pixels(element) : null;
-    if (!data) return null;
+    if (!element || element.tagName !== 'CANVAS') return null;
+    const data = pixels(element);
+    return data ? drawnOf(data) : { clip: box(target) };
+  }
+  async function drawnIn(base64) {
+    return drawnOf((await pixelsOf(base64)).data);
+  }
+  function drawnOf(data) {
+    return { blank: data.every(each => each === data[0]), hash: sumOf(data) };
+  }
+  // For a reader without eyes: how much of it is not of the commonest colour.
+  function inkOf(data) {
     const tally = new Map();
-    for (let i = 0; i < data.length; i += 7) tally.set(data[i], (tally.get(data[i]) || 0) + 1);
-    let background = data[0];
-    for (const [colour, times] of tally) if (times > (tally.get(background) || 0)) background = colour;
-    const columns = 32;
-    const lines = 16;
-    const ink = new Float64Array(columns * lines);
-    const area = new Float64Array(columns * lines);
-    let drawn = 0;
-    for (let i = 0; i < data.length; i++) {
-      const x = Math.floor((i % element.width) * columns / element.width);
-      const y = Math.floor(Math.floor(i / element.width) * lines / element.height);
-      area[y * columns + x] += 1;
-      if (data[i] === background) continue;
-      ink[y * columns + x] += 1;
-      drawn += 1;
-    }
-    const rows = [];
-    for (let y = 0; y < lines; y++) {
-      rows.push(Array.from({ length: columns }, (_, x) =>
-        ' .:-=+*#%@'[Math.min(9, Math.floor(10 * ink[y * columns + x] / Math.max(1, area[y * columns + x])))]).join(''));
-    }
-    return { width: element.width, height: element.height, drawn: drawn / data.length,
-             colours: new Set(data).size, hash: canvasHash(element), rows };
+    for (let i = 0; i < data.length; i++) tally.set(data[i], (tally.get(data[i]) || 0) + 1);
+    const most = Math.max(...Array.from(tally.values()).slice(0, 10000));
+    return `${Math.round(100 - 100 * most / data.length)} % drawn, ${tally.size} colours`;
   }
   globalThis.probe = { ROLES, find, first, visible, name, describe, place, box, text, count,
-                       snapshot, snapshotOf, image, imageOf, runs, filmstrip, outline, unnamed, thumbnail, squeeze,
+                       snapshot, snapshotOf, image, imageOf, runs, filmstrip, outline, unnamed, drawn, drawnIn, squeeze,
                        pixels, hash };
 })();

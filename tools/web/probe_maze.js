@@ -56,6 +56,8 @@
     const found = drawing();
     if (!found) return 0;
     const data = found.plain ? probe.pixels(found.element) : null;
+    // Only a screenshot shows what changes in there.
+    if (!data && found.element.tagName === 'CANVAS' && !probe.pixels(found.element)) return null;
     if (!data) return probe.snapshotOf(found.element.parentElement || found.element);
     let sum = 2166136261;
     for (let i = 0; i < data.length; i++) sum = Math.imul(sum ^ data[i], 16777619);

@@ -4,6 +4,7 @@
 
 #include "tests/tools/web/web_fixture.h"
 #include "tools/entries.h"
+#include "tools/web_server.h"
 #include "tools/workspace.h"
 
 namespace levin::tools {
@@ -247,8 +248,23 @@ TEST_F(WebCheckTest, TheToolTellsTheModelWhatFailed) {
   EXPECT_NE(fine.text.find("page: h1 \"Hi\""), std::string::npos) << fine.text;
 }
 
+TEST_F(WebCheckTest, TheToolOpensAServerOfThisMachine) {
+  NEEDS_BROWSER();
+  put("index.html", page("<h1>Served</h1>"));
+  const auto server = WebServer::start(app());
+  ASSERT_TRUE(server);
+  const nlohmann::json arguments = {{"url", (*server)->url()},
+                                    {"expect", {{{"text", "h1"}, {"matches", "^Served$"}}}}};
+  const ToolResult result = call_web_check(app(), arguments.dump(), browser().get());
+  EXPECT_TRUE(result.text.starts_with("PASS 2 of 2")) << result.text;
+}
+
 TEST_F(WebCheckTest, TheToolRefusesWhatItCanNotDo) {
   put("index.html", page("<h1>Hi</h1>"));
+  for (const char* url : {"http://example.org/", "http://127.0.0.1.example.org/", "file:///etc/passwd"}) {
+    const std::string refused = call_web_check(app(), nlohmann::json{{"url", url}}.dump(), nullptr).text;
+    EXPECT_TRUE(refused.find("only apps on this machine") != std::string::npos) << refused;
+  }
   EXPECT_TRUE(call_web_check(app(), "{}", nullptr).text.starts_with("E_DENIED web_check"));
   EXPECT_TRUE(call_web_check(app(), R"({"dir":"../.."})", nullptr).failed);
   EXPECT_TRUE(call_web_check(app(), R"({"actions":[{"jump":1}]})", nullptr).text.starts_with("E_ARGS web_check"));

@@ -58,10 +58,13 @@ class WebTest : public ::testing::Test {
     return check(*spec, target);
   }
 
-  WebReport check(const WebSpec& spec, const std::string& target = "") {
+  enum class Pictures { kKept, kNone };
+
+  WebReport check(const WebSpec& spec, const std::string& target = "",
+                  Pictures pictures = Pictures::kKept) {
     WebCheckOptions options;
     options.target = target.empty() ? app() : target;
-    options.report_folder = report_folder();
+    if (pictures == Pictures::kKept) options.report_folder = report_folder();
     Result<WebReport> report = check_web_app(*browser(), spec, options);
     EXPECT_TRUE(report) << report.error().message();
     return report ? *std::move(report) : WebReport{};
