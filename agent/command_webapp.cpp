@@ -10,6 +10,7 @@
 #include <random>
 
 #include "agent/commands.h"
+#include "agent/config.h"
 #include "agent/human_sink.h"
 #include "agent/paths.h"
 #include "agent/request.h"
@@ -96,8 +97,10 @@ Result<void> open_model_parts(const WebappCommand& command, Parts* parts) {
   parts->writer = std::make_unique<engine::PromptWriter>(std::move(writer));
   TRY_ASSIGN(tools::Workspace workspace, tools::Workspace::open(parts->folder));
   parts->workspace = std::make_unique<tools::Workspace>(std::move(workspace));
+  TRY_ASSIGN(const Config config, load_config(parts->folder));
   TRY_ASSIGN(sandbox::Sandbox sandbox,
-             sandbox::Sandbox::open(command_policy(parts->folder, command.run.sandbox)));
+             sandbox::Sandbox::open(
+                 command_policy(parts->folder, command.run.sandbox, config.protect)));
   parts->sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
   return {};
 }
