@@ -73,6 +73,12 @@ tools::ToolResult CallRunner::run_command(const ToolCall& call, const std::strin
 
 void CallRunner::tell_warnings(const tools::ToolResult& result, int step) {
   for (const std::string& warning : result.warnings) events_.on_event(Warning{step, warning});
+  for (const sandbox::Quarantined& moved : result.quarantined) {
+    events_.on_event(Warning{
+        step, fmt::format("the command made {}, which git, editors or other programs act on "
+                          "outside of the sandbox; it was moved to {}",
+                          moved.path, moved.place)});
+  }
   for (const std::string& path : result.protected_changes) {
     events_.on_event(Warning{
         step, fmt::format("the command made or changed {}; git, editors or other programs may act "

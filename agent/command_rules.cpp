@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <optional>
 
 #include "base/file_io.h"
 #include "base/utf8.h"
@@ -59,6 +60,52 @@ Match match_program(const std::string& wanted, const ShellWord& word) {
   return is_system ? match : Match::kMaybe;
 }
 
+// Programs whose subcommand may stand behind options of their own, and those of the options that
+// take the next word as their value.
+struct GlobalOptions {
+  std::string_view program;
+  std::array<std::string_view, 12> with_value;
+};
+constexpr std::array<GlobalOptions, 9> kGlobalOptions = {
+    {{"git",
+      {"-C", "-c", "--git-dir", "--work-tree", "--namespace", "--super-prefix", "--config-env",
+       "--attr-source"}},
+     {"npm",
+      {"--prefix", "-C", "--workspace", "-w", "--registry", "--cache", "--userconfig",
+       "--loglevel"}},
+     {"pnpm", {"-C", "--dir", "--filter", "-F", "--prefix"}},
+     {"yarn", {"--cwd"}},
+     {"cargo", {"-C", "--config", "-Z", "--color", "--manifest-path"}},
+     {"go", {"-C"}},
+     {"pip", {"--python", "--log", "--proxy", "--cache-dir"}},
+     {"docker", {"-H", "--host", "-c", "--context", "--config", "-l", "--log-level"}},
+     {"kubectl", {"-n", "--namespace", "--context", "--kubeconfig", "-s", "--server"}}}};
+
+// `command` without the options between a program and its subcommand; absent when there are none.
+// `git -C x push` is `git push` then. Only for rules that make things stricter: such an option may
+// well steer what the subcommand does.
+std::optional<SimpleCommand> without_global_options(const SimpleCommand& command) {
+  if (command.words.empty() || command.words[0].kind != ShellWord::Kind::kFixed) return {};
+  const std::string& path = command.words[0].text;
+  const std::string name = path.substr(path.rfind('/') + 1);
+  const auto known = std::find_if(kGlobalOptions.begin(), kGlobalOptions.end(),
+                                  [&](const auto& entry) { return entry.program == name; });
+  if (known == kGlobalOptions.end()) return {};
+  size_t index = 1;
+  while (index < command.words.size() && command.words[index].text.starts_with('-')) {
+    const ShellWord& word = command.words[index++];
+    const auto& list = known->with_value;
+    const bool takes_next =
+        !word.text.empty() && std::find(list.begin(), list.end(), word.text) != list.end();
+    if (takes_next) ++index;
+  }
+  if (index == 1) return {};
+  SimpleCommand bare = command;
+  const auto end = std::min(index, command.words.size());
+  bare.words.erase(bare.words.begin() + 1, bare.words.begin() + static_cast<std::ptrdiff_t>(end));
+  return bare;
+}
+
 std::string shortened(std::string_view command) {
   std::string line = utf8_sanitize(command.substr(0, command.find('\n')));
   const bool is_cut = line.size() > kShownBytesMax || command.find('\n') != std::string::npos;
@@ -79,8 +126,10 @@ Verdict decide_in(const RuleLayer& layer, const SimpleCommand& command) {
     verdict.rule = &rule;
     verdict.reason = reason;
   };
+  const std::optional<SimpleCommand> bare = without_global_options(command);
   for (const CommandRule& rule : layer.rules) {
-    const Match match = match_rule(rule, command);
+    Match match = match_rule(rule, command);
+    if (bare && rule.decision != Decision::kAllow) match = std::max(match, match_rule(rule, *bare));
     if (match == Match::kNo) continue;
     if (rule.decision == Decision::kAllow) {
       if (match == Match::kYes && !is_steered(command)) take(Decision::kAllow, rule, rule.reason);

@@ -150,14 +150,14 @@ Result<RunParts> open_parts(const RunOptions& options) {
   TRY_ASSIGN(parts.work_tree, find_work_tree(std::filesystem::current_path().string()));
   // Before the model: the warden starts while levin is small.
   TRY_ASSIGN(parts.network, net_rules(options.allow_net));
-  sandbox::Policy policy = command_policy(parts.work_tree, options.sandbox);
+  TRY_ASSIGN(parts.config, load_config(parts.work_tree));
+  sandbox::Policy policy = command_policy(parts.work_tree, options.sandbox, parts.config.protect);
   TRY(prepare_network(parts.network, &policy));
   TRY_ASSIGN(sandbox::Sandbox sandbox, sandbox::Sandbox::open(std::move(policy)));
   for (const std::string& weakening : sandbox.weakenings()) {
     std::cerr << "levin: " << weakening << "\n";
   }
   parts.sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
-  TRY_ASSIGN(parts.config, load_config(parts.work_tree));
   TRY(open_model_parts(options, &parts));
   TRY_ASSIGN(parts.rules, load_command_rules(parts.work_tree));
   TRY_ASSIGN(tools::Workspace workspace, tools::Workspace::open(parts.work_tree));

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "agent/commands.h"
+#include "agent/config.h"
 #include "agent/network.h"
 #include "agent/terminal_filter.h"
 #include "agent/wiring.h"
@@ -108,7 +109,8 @@ Result<sandbox::Policy> policy_of(const SandboxOptions& options) {
     return Error(ErrorCode::kNotFound, what + " " + path + ": " + error.message());
   };
   TRY_ASSIGN(const std::string workspace, real("--workspace", options.workspace));
-  sandbox::Policy policy = command_policy(workspace, options.profile);
+  TRY_ASSIGN(const Config config, load_config(workspace));
+  sandbox::Policy policy = command_policy(workspace, options.profile, config.protect);
   policy.debugging = options.debugging;
   for (const std::string& folder : options.writable_folders) {
     TRY_ASSIGN(std::string path, real("--allow-write", folder));
@@ -196,8 +198,13 @@ int command_sandbox(const SandboxOptions& options, const std::atomic<bool>& inte
     std::cerr << "levin sandbox: " << report.error().message() << std::endl;
     return kRefused;
   }
+  for (const sandbox::Quarantined& moved : report->quarantined) {
+    std::cerr << "levin sandbox: the command made " << printable(moved.path)
+              << ", which programs outside of the sandbox act on; it was moved to "
+              << printable(moved.place) << std::endl;
+  }
   for (const std::string& path : report->protected_changes) {
-    std::cerr << "levin sandbox: the command made or changed " << path
+    std::cerr << "levin sandbox: the command made or changed " << printable(path)
               << "; look at it before you use git or an editor here" << std::endl;
   }
   constexpr int kSignalBase = 128;

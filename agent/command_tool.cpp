@@ -34,7 +34,8 @@ Result<tools::ToolResult> call_tool(const ToolOptions& options,
   if (options.name != "bash" && options.name != "test")
     return registry.call(options.name, arguments, context);
   TRY_ASSIGN(const sandbox::Sandbox sandbox,
-             sandbox::Sandbox::open(command_policy(folder.string(), options.sandbox)));
+             sandbox::Sandbox::open(
+                 command_policy(folder.string(), options.sandbox, config.protect)));
   context.sandbox = &sandbox;
   TRY_ASSIGN(const CommandRules rules, load_command_rules(folder.string()));
   TRY_ASSIGN(sandbox::AuditLog audit, open_audit(sandbox.policy(), rules, "tool"));

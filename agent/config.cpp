@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <optional>
 #include <sstream>
 
@@ -20,6 +21,27 @@ constexpr const char* kProjectFile = ".levin/config.toml";
 
 Error fail(const std::string& file, const toml::source_region& place, std::string_view what) {
   return Error(ErrorCode::kInvalidArgument, fmt::format("{}:{}: {}", file, place.begin.line, what));
+}
+
+// Paths below the workspace, as they would be typed: no "..", no leading "/".
+bool is_plain_path(const std::string& path) {
+  const std::filesystem::path parts = path;
+  return !path.empty() && path.find('\0') == std::string::npos && !parts.is_absolute() &&
+         parts.lexically_normal() == parts && path != "." && *parts.begin() != ".." &&
+         !path.ends_with('/');
+}
+
+Result<void> add_protected(const toml::node& value, const std::string& file, Config* config) {
+  const toml::array* list = value.as_array();
+  if (list == nullptr) return fail(file, value.source(), "protect must be a list of paths");
+  for (const toml::node& item : *list) {
+    const std::optional<std::string> path = item.value_exact<std::string>();
+    if (!path || !is_plain_path(*path)) {
+      return fail(file, item.source(), "protect: expected paths relative to the workspace");
+    }
+    config->protect.push_back(*path);
+  }
+  return {};
 }
 
 Result<void> apply_file(const Result<std::string>& text, const std::string& file, Config* config) {
@@ -44,10 +66,13 @@ Result<void> apply_config(std::string_view text, const std::string& file, Config
       const std::optional<bool> wanted = value.value_exact<bool>();
       if (!wanted) return fail(file, value.source(), "test_after_edits must be true or false");
       config->test_after_edits = *wanted;
+    } else if (key == "protect") {
+      TRY(add_protected(value, file, config));
     } else {
-      return fail(file, value.source(),
-                  fmt::format("unknown key \"{}\" (there are test_command and test_after_edits)",
-                              key.str()));
+      return fail(
+          file, value.source(),
+          fmt::format("unknown key \"{}\" (there are test_command, test_after_edits and protect)",
+                      key.str()));
     }
   }
   return {};

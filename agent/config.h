@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -12,6 +13,7 @@ namespace levin::agent {
 struct Config {
   std::string test_command;  // Empty: found in the work tree.
   bool test_after_edits = false;
+  std::vector<std::string> protect;  // Further protected paths; those of both files hold.
 };
 
 // Puts the keys of one file over *config. Errors: kInvalidArgument naming file, line and what was

@@ -131,12 +131,17 @@ Result<OpenedModel> open_model(const ModelOptions& options) {
   return opened;
 }
 
-sandbox::Policy command_policy(const std::string& workspace, sandbox::Profile profile) {
+sandbox::Policy command_policy(const std::string& workspace, sandbox::Profile profile,
+                               const std::vector<std::string>& protect) {
   sandbox::Policy policy;
   policy.profile = profile;
   policy.workspace = workspace;
   policy.protected_paths = sandbox::default_protected_paths(workspace);
+  policy.protected_paths.insert(policy.protected_paths.end(), protect.begin(), protect.end());
   policy.environment = sandbox::default_environment(environ, profile);
+  // Without a state folder there is nowhere to move things to: they are reported.
+  const Result<std::string> state = state_folder();
+  if (state) policy.quarantine_folder = *state + "/quarantine";
   return policy;
 }
 

@@ -47,8 +47,10 @@ struct OpenedModel {
 // Opens the embedded model, a folder, or a script. Errors: those of the parts, naming the model.
 Result<OpenedModel> open_model(const ModelOptions& options);
 
-// The policy of commands in `workspace`, with this process's environment cleaned.
-sandbox::Policy command_policy(const std::string& workspace, sandbox::Profile profile);
+// The policy of commands in `workspace`, with this process's environment cleaned. `protect`: further
+// protected paths (Config::protect).
+sandbox::Policy command_policy(const std::string& workspace, sandbox::Profile profile,
+                               const std::vector<std::string>& protect);
 
 // The audit log of this user, for one session. Errors: AuditLog::open(), state_folder().
 Result<sandbox::AuditLog> open_audit(const sandbox::Policy& policy, const CommandRules& rules,

@@ -1,6 +1,7 @@
 #include "sandbox/audit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,10 +85,15 @@ void add_report(Json& record, const ExitReport& report) {
   record["duration_ms"] = report.wall_ms;
   record["limits"] = Json::array();
   if (is_limit(report.ended_by)) record["limits"].push_back(ended_name(report.ended_by));
+  const bool is_cpu = report.ended_by == EndedBy::kSignal && report.signal_number == SIGXCPU;
+  if (is_cpu) record["limits"].push_back("cpu");
   record["output_bytes"] = report.output_bytes;
   record["written_bytes"] = report.written_bytes;
   record["cpu_ms"] = report.cpu_ms;
   record["peak_memory_bytes"] = report.peak_memory_bytes;
+  for (const Quarantined& moved : report.quarantined) {
+    record["quarantined"].push_back({{"path", moved.path}, {"place", moved.place}});
+  }
   if (!report.protected_changes.empty()) record["protected_changes"] = report.protected_changes;
 }
 

@@ -57,7 +57,7 @@ std::string encode(const CommandPlan& plan) {
   for (const int64_t value :
        {plan.fd_count, plan.pty ? int64_t{1} : int64_t{0}, plan.rows, plan.columns,
         plan.cgroup_fd_count, plan.processes_max, plan.open_files_max, plan.file_size_bytes_max,
-        plan.cpu_seconds_max, plan.memory_bytes_max, plan.niceness,
+        plan.cpu_ms_max, plan.memory_bytes_max, plan.niceness,
         plan.watch_processes ? int64_t{1} : int64_t{0}}) {
     out.number(value);
   }
@@ -81,7 +81,7 @@ Result<CommandPlan> decode_command_plan(const std::string& bytes) {
   plan.processes_max = in.number();
   plan.open_files_max = in.number();
   plan.file_size_bytes_max = in.number();
-  plan.cpu_seconds_max = in.number();
+  plan.cpu_ms_max = in.number();
   plan.memory_bytes_max = in.number();
   plan.niceness = in.number();
   plan.watch_processes = in.number() != 0;

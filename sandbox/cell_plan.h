@@ -55,7 +55,7 @@ struct CommandPlan {
   int64_t processes_max = 0;    // RLIMIT_NPROC, and watched where no cgroup counts.
   int64_t open_files_max = 0;
   int64_t file_size_bytes_max = 0;
-  int64_t cpu_seconds_max = 0;   // 0: none.
+  int64_t cpu_ms_max = 0;        // Of the whole tree, watched by the init; 0: none.
   int64_t memory_bytes_max = 0;  // Watched by the init; 0: a cgroup does it.
   int64_t niceness = 0;          // So that inference keeps the cores it wants.
   bool watch_processes = false;  // No cgroup counts them.

@@ -160,7 +160,7 @@ CommandPlan plan_command(const Policy& policy, const WorkspaceView& workspace,
   plan.processes_max = policy.limits.processes_max;
   plan.open_files_max = policy.limits.open_files_max;
   plan.file_size_bytes_max = policy.limits.file_size_bytes_max;
-  plan.cpu_seconds_max = (policy.limits.cpu_ms + 999) / 1000;
+  plan.cpu_ms_max = policy.limits.cpu_ms;
   plan.memory_bytes_max = policy.limits.memory_bytes_max;
   // A person or a check waits for the browser; a build may take a little longer.
   plan.niceness = policy.profile == Profile::kBrowser ? 0 : kNiceness;

@@ -26,7 +26,7 @@ struct Limits {
   int64_t processes_max = 1024;          // Tasks of one command, threads included.
   int64_t open_files_max = 4096;
   int64_t file_size_bytes_max = int64_t{4} << 30;
-  int64_t cpu_ms = 0;            // Processor time of one process; 0: no limit of its own.
+  int64_t cpu_ms = 0;            // Processor time of the whole tree; 0: no limit of its own.
   int64_t memory_bytes_max = 0;  // Of the whole tree; 0: half of what is free at the start.
   int64_t disk_bytes_max = int64_t{8} << 30;  // How much the workspace's disk may fill up.
   int64_t tmp_bytes_max = int64_t{1} << 30;   // Size of each private folder; it lives in memory.
@@ -40,6 +40,8 @@ struct Policy {
   std::vector<std::string> protected_paths;   // Relative to the workspace; read-only inside.
   std::vector<std::string> writable_folders;  // Absolute, without links; writable in any profile
                                               // but kOff, where everything is.
+  std::string quarantine_folder;  // Absolute, outside of the workspace. What a command makes in the
+                                  // place of a protected path goes there; "": it is only reported.
   Environment environment;  // Exactly what the command sees (a shell adds PWD). HOME names the
                             // folder that is replaced by an empty one.
   bool debugging = false;   // Allows ptrace(2) between the processes of one command.

@@ -201,7 +201,10 @@ void set_outcome(ExitReport& report, const TreeEnd& end) {
   const int status = end.wait_status;
   // A shell gives a death by signal n on as exit code 128 + n, so that is what it usually means.
   const int through_shell = WIFEXITED(status) ? WEXITSTATUS(status) - 128 : 0;
-  if (end.stop_cause != 0) {
+  if (end.stop_cause == static_cast<int>(StopCause::kProcessorTime)) {
+    report.ended_by = EndedBy::kSignal;  // What the kernel's own limit would have sent.
+    report.signal_number = SIGXCPU;
+  } else if (end.stop_cause != 0) {
     report.ended_by = end.stop_cause == static_cast<int>(StopCause::kMemory)
                           ? EndedBy::kMemoryLimit
                           : EndedBy::kProcessLimit;

@@ -26,6 +26,11 @@ enum class EndedBy {
   kDiskLimit,
 };
 
+struct Quarantined {
+  std::string path;   // Relative to the workspace, where the command had made it.
+  std::string place;  // Absolute, where it is now.
+};
+
 struct ExitReport {
   EndedBy ended_by = EndedBy::kExit;
   int exit_code = 0;      // For kExit.
@@ -37,8 +42,12 @@ struct ExitReport {
   std::string output;  // stdout and stderr merged in order; raw bytes; head and tail when capped.
   size_t output_bytes = 0;   // How many the command wrote.
   size_t output_cut_at = 0;  // Where in `output` bytes are missing; 0 when nothing is.
-  // Protected paths that could not be guarded because they were missing (or a link), and that this
-  // command made or changed. Trusted programs outside may act on them: show them to the user.
+  // Protected paths that could not be guarded because they were missing (or a link), and what makes
+  // git start programs anywhere in the workspace: what this command made of it, and where it was
+  // moved ...
+  std::vector<Quarantined> quarantined;
+  // ... and what it changed or removed, or what could not be moved. Trusted programs outside may act
+  // on these: show them to the user.
   std::vector<std::string> protected_changes;
 };
 

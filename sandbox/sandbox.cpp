@@ -10,6 +10,7 @@
 
 #include "sandbox/plan.h"
 #include "sandbox/process_state.h"
+#include "sandbox/protected_watch.h"
 #include "sandbox/seccomp_filter.h"
 #include "sandbox/warden_client.h"
 
@@ -19,32 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kWayOut = "; `--sandbox off` goes on without isolation";
-
-// What is on the way from the workspace to a protected path: the kind of each component, and where
-// links lead. Equal before and after means that the path means the same.
-std::string describe_way(const std::string& workspace, const std::string& relative) {
-  std::string way;
-  fs::path path = workspace;
-  for (const fs::path& name : fs::path(relative)) {
-    path /= name;
-    struct stat status {};
-    if (::lstat(path.c_str(), &status) != 0) return way + "-";
-    way += S_ISDIR(status.st_mode) ? 'd' : S_ISLNK(status.st_mode) ? 'l' : 'f';
-    if (!S_ISLNK(status.st_mode)) continue;
-    std::error_code error;
-    way += fs::read_symlink(path, error).string() + '\0';
-  }
-  return way;
-}
-
-std::vector<std::string> describe_ways(const Policy& policy) {
-  std::vector<std::string> ways;
-  if (policy.profile != Profile::kWorkspace) return ways;
-  for (const std::string& relative : policy.protected_paths) {
-    ways.push_back(describe_way(policy.workspace, relative));
-  }
-  return ways;
-}
 
 Result<void> check_command(const Policy& policy, const Command& command) {
   if (command.argv.empty()) return Error(ErrorCode::kInvalidArgument, "a command without argv");
@@ -124,7 +99,15 @@ Result<Sandbox> Sandbox::open(Policy policy) {
         "this kernel has no Landlock (version 2 or newer): mounts alone keep files from writes");
   }
   sandbox.warden_ = *std::move(warden);
+  sandbox.watch_workspace();
   return sandbox;
+}
+
+void Sandbox::watch_workspace() {
+  if (policy_.profile != Profile::kWorkspace) return;
+  watch_ = std::make_shared<ProtectedWatch>(policy_);
+  const std::string weakening = watch_->weakening();
+  if (!weakening.empty()) weakenings_.push_back(weakening);
 }
 
 Result<Process> Sandbox::start(const Command& command) const {
@@ -148,7 +131,8 @@ Result<Process> Sandbox::start(const Command& command) const {
     state->input_from = command.input_from;
     return Process(std::move(state));
   }
-  const std::vector<std::string> before = describe_ways(policy_);
+  ProtectedWatch::Mark before;
+  if (watch_) before = watch_->mark();
   const CommandPlan plan = plan_command(policy_, survey_workspace(policy_), command);
   TRY_ASSIGN(WardenClient::Started started, warden_->start_command(plan, pipes.theirs));
   if (started.terminal) pipes.output = std::move(started.terminal);
@@ -158,12 +142,8 @@ Result<Process> Sandbox::start(const Command& command) const {
   state->input_from = command.input_from;
   if (policy_.profile == Profile::kWorkspace) {
     state->disk_folder = policy_.workspace;
-    state->at_end = [policy = policy_, before](ExitReport& report) {
-      const std::vector<std::string> after = describe_ways(policy);
-      for (size_t index = 0; index < before.size(); ++index) {
-        if (before[index] == after[index]) continue;
-        report.protected_changes.push_back(policy.protected_paths[index]);
-      }
+    state->at_end = [watch = watch_, before = std::move(before)](ExitReport& report) {
+      watch->settle(before, report);
     };
   }
   return Process(std::move(state));

@@ -26,6 +26,7 @@ struct Layer {
 // What this machine offers, tried by doing it.
 std::vector<Layer> probe();
 
+class ProtectedWatch;
 class WardenClient;
 
 class Sandbox {
@@ -64,11 +65,13 @@ class Sandbox {
 
  private:
   explicit Sandbox(Policy policy) : policy_(std::move(policy)) {}
+  void watch_workspace();
 
   Policy policy_;
   std::vector<std::string> weakenings_;
   // Shared because with_wall_limit_ms() copies; the last copy ends the cell. Null for kOff.
   std::shared_ptr<WardenClient> warden_;
+  std::shared_ptr<ProtectedWatch> watch_;  // Null where the workspace cannot be written.
 };
 
 }  // namespace levin::sandbox

@@ -70,7 +70,7 @@ struct Packet {
   void set_text(std::string_view value);
 };
 
-enum class StopCause : int32_t { kMemory = 1, kProcesses = 2 };
+enum class StopCause : int32_t { kMemory = 1, kProcesses = 2, kProcessorTime = 3 };
 
 inline constexpr size_t kPacketFdsMax = 32;
 

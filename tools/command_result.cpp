@@ -40,6 +40,21 @@ std::string first_line(const sandbox::ExitReport& report, int64_t timeout_s) {
   return "";
 }
 
+// For the model.
+std::string quarantine_note(const std::vector<sandbox::Quarantined>& quarantined) {
+  constexpr size_t kNamedMax = 5;
+  std::string names;
+  for (size_t index = 0; index < std::min(quarantined.size(), kNamedMax); ++index) {
+    names += (names.empty() ? "" : ", ") + clean_output(quarantined[index].path);
+  }
+  if (quarantined.size() > kNamedMax) {
+    names += " and " + std::to_string(quarantined.size() - kNamedMax) + " more";
+  }
+  return "moved out of the workspace: " + names +
+         " (programs outside of the sandbox act on such files; do without, or ask the user to make "
+         "them)";
+}
+
 }  // namespace
 
 std::string signal_name(int number) {
@@ -81,12 +96,14 @@ ToolResult command_result(const sandbox::ExitReport& report, const std::string& 
   result.is_command = true;
   result.exit_code = report.ended_by == sandbox::EndedBy::kExit ? report.exit_code : -1;
   result.wall_ms = report.wall_ms;
+  result.quarantined = report.quarantined;
   result.protected_changes = report.protected_changes;
   result.text = first_line(report, timeout_s);
   result.failed = result.text.starts_with("E_");
   std::string_view body = shown;
   if (body.ends_with('\n')) body.remove_suffix(1);
   if (!body.empty()) result.text += '\n' + std::string(body);
+  if (!report.quarantined.empty()) result.text += '\n' + quarantine_note(report.quarantined);
   return result;
 }
 

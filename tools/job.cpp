@@ -52,7 +52,10 @@ ToolResult run_job(const nlohmann::json& value, ToolContext& context) {
     if (body.ends_with('\n')) body.remove_suffix(1);
     if (!body.empty()) result.text += '\n' + std::string(body);
   } else {
-    result.text = command_result(look->report, shown, look->wall_ms / 1000).text;
+    const ToolResult ended = command_result(look->report, shown, look->wall_ms / 1000);
+    result.text = ended.text;
+    result.quarantined = ended.quarantined;
+    result.protected_changes = ended.protected_changes;
   }
   result.text = "job " + id + ' ' + result.text;
   return result;

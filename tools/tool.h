@@ -37,7 +37,8 @@ struct ToolResult {
   int exit_code = 0;  // -1 when it did not end by itself.
   int64_t wall_ms = 0;
   std::vector<std::string> warnings;           // For the user.
-  std::vector<std::string> protected_changes;  // As in sandbox::ExitReport: for the user.
+  std::vector<sandbox::Quarantined> quarantined;  // As in sandbox::ExitReport, and told to the user.
+  std::vector<std::string> protected_changes;     // Likewise.
 };
 
 inline ToolResult failure(std::string text) {

@@ -180,10 +180,11 @@ Result<ExecOutcome> start_command(const CellContext& context, const CommandPlan&
   child.file_size = capped(RLIMIT_FSIZE, plan.file_size_bytes_max);
   child.open_files = capped(RLIMIT_NOFILE, plan.open_files_max);
   child.processes = capped(RLIMIT_NPROC, plan.processes_max);
-  child.limit_cpu = plan.cpu_seconds_max > 0;
-  // One second more for the hard limit: SIGXCPU first, then SIGKILL.
-  child.cpu = {static_cast<rlim_t>(plan.cpu_seconds_max),
-               static_cast<rlim_t>(plan.cpu_seconds_max) + 1};
+  // The kernel's own limit counts whole ticks and may strike long before that much has run, so it
+  // only stands behind the init, which counts what really ran.
+  const auto seconds = static_cast<rlim_t>((plan.cpu_ms_max + 999) / 1000);
+  child.limit_cpu = plan.cpu_ms_max > 0;
+  child.cpu = {2 * seconds + 1, 2 * seconds + 2};
   void* stack = ::mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (stack == MAP_FAILED) return system_error("stack of a command");

@@ -43,6 +43,32 @@ struct Usage {
   int64_t memory_bytes = 0;
 };
 
+int64_t microseconds(const rusage& usage) {
+  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * int64_t{1'000'000} +
+         usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+// What a process has run, with those of its children that it has waited for; 0 when it is gone.
+// /proc gives what really ran, in units of 10 ms and never more than it was.
+int64_t process_cpu_ms(int pid) {
+  char path[64];
+  char text[1024] = {};
+  std::snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+  const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!file || ::read(file.get(), text, sizeof(text) - 1) <= 0) return 0;
+  // The name in brackets may hold anything, so fields are counted from its end.
+  const char* after_name = std::strrchr(text, ')');
+  unsigned long long parts[4] = {};
+  if (after_name == nullptr ||
+      std::sscanf(after_name + 1,
+                  " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu", &parts[0],
+                  &parts[1], &parts[2], &parts[3]) != 4) {
+    return 0;
+  }
+  const auto ticks = static_cast<int64_t>(parts[0] + parts[1] + parts[2] + parts[3]);
+  return ticks * 1000 / ::sysconf(_SC_CLK_TCK);
+}
+
 Usage count_usage() {
   Usage usage;
   const int64_t page = ::sysconf(_SC_PAGESIZE);
@@ -65,6 +91,26 @@ Usage count_usage() {
   }
   ::closedir(folder);
   return usage;
+}
+
+// One pass over the tree. A child that its parent reaps between two reads may be counted twice.
+int64_t count_cpu_ms() {
+  rusage reaped{};
+  ::getrusage(RUSAGE_CHILDREN, &reaped);
+  int64_t sum = microseconds(reaped) / 1000;
+  DIR* folder = ::opendir("/proc");
+  if (folder == nullptr) return sum;
+  while (const dirent* item = ::readdir(folder)) {
+    const int pid = std::atoi(item->d_name);
+    if (pid > 1) sum += process_cpu_ms(pid);
+  }
+  ::closedir(folder);
+  return sum;
+}
+
+// Never more than the tree has run: what was counted twice in one pass is not in the next one.
+bool has_run_longer_than(int64_t cpu_ms_max) {
+  return count_cpu_ms() >= cpu_ms_max && count_cpu_ms() >= cpu_ms_max;
 }
 
 class CommandInit {
@@ -91,6 +137,7 @@ class CommandInit {
   void report_missing_program(int exec_errno);
   void reap();
   void check_usage();
+  void check_cpu();
   [[noreturn]] void finish(Packet::Kind kind, int number);
 
   const CellContext& context_;
@@ -234,8 +281,7 @@ void CommandInit::finish(Packet::Kind kind, int number) {
   Packet packet;
   packet.kind = kind;
   packet.number = number;
-  packet.cpu_us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1'000'000 +
-                  usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+  packet.cpu_us = microseconds(usage);
   packet.peak_memory_bytes = int64_t{usage.ru_maxrss} * 1024;
   packet.written_bytes = int64_t{usage.ru_oublock} * 512;
   (void)send_packet(control_.get(), packet);
@@ -264,8 +310,14 @@ void CommandInit::check_usage() {
          static_cast<int>(memory ? StopCause::kMemory : StopCause::kProcesses));
 }
 
+void CommandInit::check_cpu() {
+  if (!has_run_longer_than(plan_.cpu_ms_max)) return;
+  finish(Packet::Kind::kStopped, static_cast<int>(StopCause::kProcessorTime));
+}
+
 void CommandInit::serve() {
-  const bool watch = plan_.memory_bytes_max > 0 || plan_.watch_processes;
+  const bool count = plan_.memory_bytes_max > 0 || plan_.watch_processes;
+  const bool watch = count || plan_.cpu_ms_max > 0;
   while (!command_ended_) {
     pollfd watched[] = {{control_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
     ::poll(watched, std::size(watched), watch ? kWatchMs : -1);
@@ -275,7 +327,8 @@ void CommandInit::serve() {
       if (!request || request->ended) ::_exit(1);  // Nobody waits for an answer; all die with us.
       if (request->packet.kind == Packet::Kind::kSignal) ::kill(-1, request->packet.number);
     }
-    if (watch && !command_ended_) check_usage();
+    if (count && !command_ended_) check_usage();
+    if (plan_.cpu_ms_max > 0 && !command_ended_) check_cpu();
   }
   finish(Packet::Kind::kEnded, wait_status_);
 }

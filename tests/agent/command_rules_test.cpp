@@ -54,6 +54,30 @@ match = ["rm -rf /", "sudo rm -rf x", "x | xargs rm -rf"]
 not_match = ["rm x", "echo rm -rf"]
 )";
 
+TEST(CommandRules, OptionsBeforeTheSubcommandHideNothing) {
+  const CommandRules rules =
+      rules_from({"[[rule]]\nprefix = \"git push\"\ndecision = \"deny\"\n"
+                  "[[rule]]\nprefix = [\"npm\", [\"publish\", \"install\"]]\ndecision = \"deny\"\n"
+                  "[[rule]]\nprefix = \"git commit\"\ndecision = \"allow\"\n"});
+  for (const char* line :
+       {"git -C x push", "git -c a=b -C x push origin", "git --git-dir=y push",
+        "git --no-pager --work-tree w push", "/usr/bin/git -P push", "env X=1 git -C x push",
+        "sudo -u me git push", "X=1 git -C \"$d\" push", "sh -c 'git -C x push'"}) {
+    EXPECT_EQ(said(rules, line), "deny 1") << line;
+  }
+  EXPECT_EQ(said(rules, "npm --prefix web install"), "deny 2");
+  EXPECT_EQ(said(rules, "npm --silent publish"), "deny 2");
+  for (const char* line :
+       {"git -C push status", "git log push", "git -C x pull", "npm --prefix publish ci"}) {
+    EXPECT_EQ(said(rules, line), "allow") << line;
+  }
+  // Such an option may steer what is run: nothing is allowed by looking past it.
+  const CommandRules strict =
+      rules_from({"default = \"ask\"\n[[rule]]\nprefix = \"git status\"\ndecision = \"allow\"\n"});
+  EXPECT_EQ(said(strict, "git status"), "allow 1");
+  EXPECT_EQ(said(strict, "git -c core.fsmonitor=./x status"), "ask");
+}
+
 TEST(CommandRules, TheStrictestOfAllCommandsWins) {
   const CommandRules rules = rules_from({kRules});
   EXPECT_EQ(said(rules, "git status"), "allow 1");

@@ -52,6 +52,7 @@ TEST(AuditTest, ACommandIsOneLine) {
   report.wall_ms = 12;
   report.output_bytes = 7;
   report.protected_changes = {".git/config"};
+  report.quarantined = {{".envrc", "/q/1/.envrc"}};
   AuditCommand command;
   command.argv = {"bash", "-c", "echo \xff\n'x'"};
   command.report = &report;
@@ -73,6 +74,7 @@ TEST(AuditTest, ACommandIsOneLine) {
   EXPECT_EQ(all[0]["output_bytes"], 7);
   EXPECT_EQ(all[0]["limits"], Json::array());
   EXPECT_EQ(all[0]["protected_changes"], Json({".git/config"}));
+  EXPECT_EQ(all[0]["quarantined"], Json::parse(R"([{"path":".envrc","place":"/q/1/.envrc"}])"));
   EXPECT_EQ(all[0]["time"].get<std::string>().size(),
             std::string("2026-11-24T10:15:00.123Z").size());
   EXPECT_EQ(all[1]["limits"], Json({"time"}));

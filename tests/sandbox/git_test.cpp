@@ -62,14 +62,6 @@ TEST_F(GitTest, AProtectedLinkDoesNotLeadOut) {
   EXPECT_TRUE(report.output.ends_with("done\n"));
 }
 
-TEST_F(GitTest, NewProtectedPathsAreReported) {
-  const ExitReport none = shell("echo x > ordinary");
-  EXPECT_TRUE(none.protected_changes.empty());
-  const ExitReport made = shell("mkdir .vscode && echo x > .vscode/tasks.json; ln -s file .envrc");
-  EXPECT_EQ(made.protected_changes, (std::vector<std::string>{".vscode", ".envrc"}));
-  EXPECT_NE(shell("echo y > .vscode/tasks.json").exit_code, 0) << "guarded from then on";
-}
-
 TEST_F(GitTest, ALinkedWorktreeCanReadItsRepository) {
   const ExitReport made = shell(
       policy(Profile::kOff), "git add file && git commit -qm one && git worktree add -q ../tree");

@@ -30,7 +30,7 @@ TEST_P(OrdinaryUserTest, TheSuiteHolds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Parts, OrdinaryUserTest,
-                         testing::Values("IsolationTest.*:GitTest.*:AbuseTest.*",
+                         testing::Values("IsolationTest.*:GitTest.*:QuarantineTest.*:AbuseTest.*",
                                          "*ProcessTest.*:LimitsTest.*:CellTest.*"),
                          [](const auto& param) {
                            return std::string(param.index == 0 ? "Isolation" : "Processes");
