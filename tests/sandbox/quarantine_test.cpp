@@ -112,7 +112,7 @@ TEST_F(QuarantineTest, HostileRepositoriesAreFoundInAnyDress) {
   // Two folders up is a repository's place only from its own worktrees.
   EXPECT_EQ(made_by("git init -q g; git init -q g/h/i; git -C g" + monitor +
                     "; mv g/.git/* g/; echo ../.. > g/h/i/.git/commondir"),
-            (List{"g/h/i/.git/commondir", "g/config"}));
+            (List{"g/config", "g/h/i/.git/commondir"}));
   EXPECT_EQ(
       made_by("git init -q k; cd k; git -c user.name=T -c user.email=t@example.org commit "
               "-q --allow-empty -m one; git worktree add -q w 2>/dev/null; git -C w status -s"),
