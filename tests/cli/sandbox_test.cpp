@@ -56,6 +56,25 @@ TEST_F(SandboxCommandTest, LimitsEndACommandWithTheirName) {
   EXPECT_TRUE(has(wrong.err, "wishes=3")) << wrong.err;
 }
 
+TEST_F(SandboxCommandTest, WhatAppearsInProtectedPlacesIsMovedAwayAndTold) {
+  write_text(repository_ / ".levin/config.toml", "protect = ['AGENTS.md']\n");
+  const auto run = box({}, "echo obey > AGENTS.md; echo x > .envrc; mkdir -p sub; git init -q sub; "
+                           "echo > sub/.git/hooks/pre-commit; echo y > kept");
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_TRUE(fs::exists(repository_ / "kept"));
+  EXPECT_TRUE(fs::exists(repository_ / "sub/.git/config"));
+  for (const char* path : {"AGENTS.md", ".envrc", "sub/.git/hooks/pre-commit"}) {
+    EXPECT_FALSE(fs::exists(repository_ / path)) << path;
+    EXPECT_TRUE(has(run.err, "the command made " + std::string(path) + ",")) << run.err;
+  }
+  // The model is told too, and the log.
+  const Told told = run_script({block({bash("mkdir .vscode; echo x > .vscode/tasks.json")}), "Done."});
+  ASSERT_EQ(told.results().size(), 1u);
+  EXPECT_TRUE(has(told.results()[0], "moved out of the workspace: .vscode (")) << told.results()[0];
+  ASSERT_EQ(told.of_type("warning").size(), 1u);
+  EXPECT_FALSE(fs::exists(repository_ / ".vscode"));
+}
+
 TEST_F(SandboxCommandTest, ATerminalOnRequest) {
   const auto run = levin({"sandbox", "--pty", "--", "sh", "-c", "test -t 1 && stty size"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
