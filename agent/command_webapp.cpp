@@ -51,13 +51,18 @@ struct Parts {
 };
 
 // Words by which a prompt asks for one of the shipped kinds of app.
-const std::pair<const char*, const char*> kKinds[] = {
-    {"typing", "typing"},     {"maze", "maze"},         {"particle", "particles"}, {"to-do", "todo"},
-    {"todo", "todo"},         {"calculator", "calculator"}, {"form", "form"},      {"words per minute", "typing"},
-    {"how fast i type", "typing"}};
+const std::pair<const char*, const char*> kKinds[] = {{"typing", "typing"},
+                                                      {"maze", "maze"},
+                                                      {"particle", "particles"},
+                                                      {"to-do", "todo"},
+                                                      {"todo", "todo"},
+                                                      {"calculator", "calculator"},
+                                                      {"form", "form"},
+                                                      {"words per minute", "typing"},
+                                                      {"how fast i type", "typing"}};
 
-// The specification that was named, the shipped one of the kind that the prompt asks for, or what any
-// app must do.
+// The specification that was named, the shipped one of the kind that the prompt asks for, or what
+// any app must do.
 Result<tools::WebSpec> spec_for(const std::string& accept, const std::string& request) {
   if (!accept.empty()) return load_web_spec(accept);
   std::string lower = request;
@@ -67,7 +72,8 @@ Result<tools::WebSpec> spec_for(const std::string& accept, const std::string& re
   for (const auto& [word, name] : kKinds) {
     const size_t at = lower.find(word);
     // "form" is no part of "perform" or "format".
-    const bool is_word = at != std::string::npos && (at == 0 || std::isalpha(static_cast<unsigned char>(lower[at - 1])) == 0);
+    const bool is_word = at != std::string::npos &&
+                         (at == 0 || std::isalpha(static_cast<unsigned char>(lower[at - 1])) == 0);
     const size_t end = at == std::string::npos ? at : at + std::string(word).size();
     const bool ends = is_word && (std::string_view(word) != "form" || end == lower.size() ||
                                   std::isalpha(static_cast<unsigned char>(lower[end])) == 0);
@@ -82,13 +88,15 @@ Result<void> open_folders(const WebappCommand& command, Parts* parts) {
   const fs::path real = fs::canonical(command.out, error);
   if (error) return Error(ErrorCode::kIo, "--out " + command.out + ": " + error.message());
   parts->folder = real.string();
-  const fs::path report =
-      command.report_folder.empty() ? fs::path(parts->folder + "-report") : fs::absolute(command.report_folder, error);
+  const fs::path report = command.report_folder.empty()
+                              ? fs::path(parts->folder + "-report")
+                              : fs::absolute(command.report_folder, error);
   parts->report_folder = report.lexically_normal().string();
   while (parts->report_folder.ends_with('/')) parts->report_folder.pop_back();
   if ((parts->report_folder + "/").starts_with(parts->folder + "/")) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "--report " + parts->report_folder + " lies in the app's folder; it must be elsewhere");
+    return Error(
+        ErrorCode::kInvalidArgument,
+        "--report " + parts->report_folder + " lies in the app's folder; it must be elsewhere");
   }
   return make_directories(parts->report_folder, 0755);
 }
@@ -100,14 +108,14 @@ Result<void> open_model_parts(const WebappCommand& command, Parts* parts) {
     TRY_ASSIGN(const std::string data, find_data_folder());
     TRY_ASSIGN(parts->model.profile, load_profile(data, "web"));
   }
-  TRY_ASSIGN(engine::PromptWriter writer, engine::PromptWriter::create(parts->model.client->tokenizer()));
+  TRY_ASSIGN(engine::PromptWriter writer,
+             engine::PromptWriter::create(parts->model.client->tokenizer()));
   parts->writer = std::make_unique<engine::PromptWriter>(std::move(writer));
   TRY_ASSIGN(tools::Workspace workspace, tools::Workspace::open(parts->folder));
   parts->workspace = std::make_unique<tools::Workspace>(std::move(workspace));
   TRY_ASSIGN(const Config config, load_config(parts->folder));
-  TRY_ASSIGN(sandbox::Sandbox sandbox,
-             sandbox::Sandbox::open(
-                 command_policy(parts->folder, command.run.sandbox, config.protect)));
+  TRY_ASSIGN(sandbox::Sandbox sandbox, sandbox::Sandbox::open(command_policy(
+                                           parts->folder, command.run.sandbox, config.protect)));
   parts->sandbox = std::make_unique<sandbox::Sandbox>(std::move(sandbox));
   for (const std::string& weakening : parts->sandbox->weakenings()) {
     std::cerr << "levin: " << weakening << "\n";
@@ -169,14 +177,16 @@ Result<Parts> open_parts(const WebappCommand& command) {
 
 void introduce(const Parts& parts) {
   if (parts.model.is_embedded) {
-    std::cerr << "levin: using the embedded " << parts.model.card.name
-              << ", a small demonstration model that knows two pages: a typing test and a maze with "
-                 "A*; --model DIR uses a larger one\n";
+    std::cerr
+        << "levin: using the embedded " << parts.model.card.name
+        << ", a small demonstration model that knows two pages: a typing test and a maze with "
+           "A*; --model DIR uses a larger one\n";
   }
   const Result<std::string> browser = tools::find_browser();
-  if (!browser) std::cerr << "levin: " << browser.error().message() << "; the app will not be checked\n";
-  std::cerr << "levin: the app goes to " << printable(parts.folder) << ", checked by \"" << parts.spec.name
-            << "\"" << std::endl;
+  if (!browser)
+    std::cerr << "levin: " << browser.error().message() << "; the app will not be checked\n";
+  std::cerr << "levin: the app goes to " << printable(parts.folder) << ", checked by \""
+            << parts.spec.name << "\"" << std::endl;
 }
 
 // Serves the app until the user ends it; where there is a desktop, in its browser.
@@ -191,7 +201,8 @@ void serve(const std::string& folder, const std::atomic<bool>& interrupted) {
   std::cerr << "levin: open " << url << " (Ctrl-C ends)" << std::endl;
   pid_t pid = -1;
   if (std::getenv("DISPLAY") == nullptr && std::getenv("WAYLAND_DISPLAY") == nullptr) {
-    std::cerr << "levin: no desktop here (neither DISPLAY nor WAYLAND_DISPLAY is set), so nothing is opened"
+    std::cerr << "levin: no desktop here (neither DISPLAY nor WAYLAND_DISPLAY is set), so nothing "
+                 "is opened"
               << std::endl;
   } else {
     char program[] = "xdg-open";
@@ -280,7 +291,8 @@ int command_webapp(const WebappCommand& command, const std::atomic<bool>& interr
   if (!opened) return usage_error(opened.error());
   Parts& parts = *opened;
   const uint64_t seed = command.run.seed.value_or(std::random_device{}());
-  const GenerateOptions generate = generate_options(command.run, parts.model.card, seed, interrupted);
+  const GenerateOptions generate =
+      generate_options(command.run, parts.model.card, seed, interrupted);
   const Result<void> session = open_session(generate, &parts);
   if (!session) return usage_error(session.error());
   introduce(parts);

@@ -169,6 +169,17 @@ void RepositoryScan::check_git_file(const std::string& path,
   armed[path] = {status->st_ino, nanoseconds(status->st_ctim)};
 }
 
+// REPOSITORY/worktrees/NAME of a repository that is known.
+bool RepositoryScan::is_worktree_folder(const std::string& git) const {
+  const size_t name = git.rfind('/');
+  if (name == std::string::npos || name == 0) return false;
+  const size_t worktrees = git.rfind('/', name - 1);
+  if (worktrees == std::string::npos) return false;
+  const auto repository = folders_.find(git.substr(0, worktrees));
+  return git.substr(worktrees, name - worktrees) == "/worktrees" && repository != folders_.end() &&
+         repository->second.is_git;
+}
+
 void RepositoryScan::find_armed(const std::string& git,
                                 std::map<std::string, Identity>& armed) const {
   const auto add = [&](const std::string& path) {
@@ -180,10 +191,10 @@ void RepositoryScan::find_armed(const std::string& git,
   const auto info = stat_beneath(root_.get(), git + "/info");
   if (info && !S_ISDIR(info->st_mode)) add(git + "/info");
   add(git + "/info/attributes");
-  // Of a worktree it names the repository two folders up; any other has a configuration elsewhere.
-  if (const auto text = small_file(root_.get(), git + "/commondir"); text && *text != "../..\n") {
-    add(git + "/commondir");
-  }
+  // It names the folder whose configuration counts: right only in a worktree's folder, where that
+  // is the repository two folders up, which is looked at itself.
+  const auto text = small_file(root_.get(), git + "/commondir");
+  if (!is_worktree_folder(git) || text != "../..\n") add(git + "/commondir");
   const std::string hooks = git + "/hooks";
   const auto status = stat_beneath(root_.get(), hooks);
   if (!status) return;

@@ -57,6 +57,7 @@ class RepositoryScan {
 
   bool walk();
   bool read_folder(const std::string& path, Folder& folder) const;
+  bool is_worktree_folder(const std::string& git) const;
   void find_armed(const std::string& git, std::map<std::string, Identity>& armed) const;
   void check_config(const std::string& path, std::map<std::string, Identity>& armed) const;
   void check_git_file(const std::string& path, std::map<std::string, Identity>& armed) const;

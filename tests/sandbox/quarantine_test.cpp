@@ -109,6 +109,14 @@ TEST_F(QuarantineTest, HostileRepositoriesAreFoundInAnyDress) {
   EXPECT_EQ(made_by("git init -q f; rmdir f/.git/hooks 2>/dev/null || rm -r f/.git/hooks; "
                     "ln -s /tmp f/.git/hooks"),
             List{"f/.git/hooks"});
+  // Two folders up is a repository's place only from its own worktrees.
+  EXPECT_EQ(made_by("git init -q g; git init -q g/h/i; git -C g" + monitor +
+                    "; mv g/.git/* g/; echo ../.. > g/h/i/.git/commondir"),
+            (List{"g/config", "g/h/i/.git/commondir"}));
+  EXPECT_EQ(
+      made_by("git init -q k; cd k; git -c user.name=T -c user.email=t@example.org commit "
+              "-q --allow-empty -m one; git worktree add -q w 2>/dev/null; git -C w status -s"),
+      List{});
   // Of the person, between two commands: known from then on.
   write_text(workspace_ / "mine/.git/hooks/pre-push", "#!/bin/sh\n");
   EXPECT_EQ(made_by("echo x > mine/file"), List{});
