@@ -42,7 +42,7 @@ Result<std::string> do_wait(CheckContext& context, const Json& step) {
 }
 
 Result<std::string> do_resize(CheckContext& context, const Json& step) {
-  TRY(context.page.resize({step["resize"][0].get<int>(), step["resize"][1].get<int>()}));
+  TRY(context.page.resize_and_tell({step["resize"][0].get<int>(), step["resize"][1].get<int>()}));
   TRY(context.page.advance(100));
   return std::string();
 }

@@ -130,7 +130,7 @@ class Checker {
       TRY(page.load(check.seed));
       loaded_ = true;
     } else if (size != page.size()) {
-      TRY(page.resize(size));
+      TRY(page.resize_and_tell(size));
       TRY(page.advance(100));
     }
     if (!check.actions.empty()) {

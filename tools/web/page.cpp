@@ -118,6 +118,17 @@ Result<void> Page::resize(PageSize size) {
   return {};
 }
 
+Result<void> Page::resize_and_tell(PageSize size) {
+  if (size == size_) return {};
+  // The event comes with one of the browser's own frames, at a real time; the page's listeners have
+  // run when this one does. In the probe's world timers are real.
+  TRY(ask("(globalThis.resized = new Promise(done => {"
+          " addEventListener('resize', done, {once: true}); setTimeout(done, 5000); }), 0)"));
+  TRY(resize(size));
+  TRY(ask("globalThis.resized.then(() => 0)"));
+  return {};
+}
+
 Result<Json> Page::evaluate(const std::string& expression, int context,
                             std::chrono::milliseconds limit) {
   if (broken_) return Error(ErrorCode::kIo, "the page is broken");

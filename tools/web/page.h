@@ -39,6 +39,8 @@ class Page {
   // Loads the page anew: its time is 0, its chance begins with `seed`.
   Result<void> load(int seed);
   Result<void> resize(PageSize size);
+  // Of a loaded page: returns when its own listeners of the event have run (or none came for 5 s).
+  Result<void> resize_and_tell(PageSize size);
   PageSize size() const { return size_; }
   int seed() const { return seed_; }  // Of the last load().
 
