@@ -86,11 +86,6 @@ void add_run_options(CLI::App* app, RunOptions& options) {
   app->add_option("--think-budget", options.think_tokens_max,
                   "Reasoning tokens per reply, then it is closed")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
-  app->add_option("--retries", options.retries,
-                  "Attempts after one with failing tests [the model's, with its own sampling]")
-      ->check(CLI::Range(int64_t{0}, int64_t{100}));
-  app->add_flag("--test-after-edits", options.test_after_edits,
-                "Run the tests after edits and tell the model");
   app->add_option("--seed", options.seed, "Seed of sampling [drawn]")->check(refuse_sign);
   app->add_option("--temperature", options.temperature, "0 is greedy [the model's]")
       ->check(real_range(0, 5));
@@ -121,6 +116,15 @@ void add_run_options(CLI::App* app, RunOptions& options) {
                   "script: wait before each chunk")
       ->check(CLI::Range(0, 60'000));
   add_sandbox_option(*app, &options.sandbox);
+}
+
+// What only a task in a repository has: levin webapp tests by its specification, without network.
+void add_task_options(CLI::App* app, RunOptions& options) {
+  app->add_option("--retries", options.retries,
+                  "Attempts after one with failing tests [the model's, with its own sampling]")
+      ->check(CLI::Range(int64_t{0}, int64_t{100}));
+  app->add_flag("--test-after-edits", options.test_after_edits,
+                "Run the tests after edits and tell the model");
   add_network_option(*app, &options.allow_net);
 }
 
@@ -133,6 +137,7 @@ void add_run(CLI::App& parent, RunOptions& options, Action& action,
   app->add_flag("--continue", options.is_continued,
                 "Go on with the newest session of this folder; without a task, where it stopped");
   add_run_options(app, options);
+  add_task_options(app, options);
   app->callback([&, task] {
     if (!options.is_continued && task->count() == 0) throw CLI::RequiredError("task");
     action = [&] { return command_run(options, interrupted); };
@@ -145,6 +150,7 @@ void add_resume(CLI::App& parent, RunOptions& options, Action& action,
   app->add_option("id", options.session_id, "Session [the newest of this folder]");
   app->add_option("task", options.task, "A further request; without it, where it stopped");
   add_run_options(app, options);
+  add_task_options(app, options);
   app->callback([&] {
     options.is_continued = true;
     action = [&] { return command_run(options, interrupted); };

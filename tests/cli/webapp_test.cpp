@@ -180,6 +180,14 @@ TEST_F(WebappTest, RulesAndAuditHoldForItsCommandsToo) {
   EXPECT_TRUE(has(log, "\"exit\":0")) << log;
 }
 
+TEST_F(WebappTest, OptionsWithoutEffectAreRefused) {
+  for (const char* option : {"--allow-net=localhost:80", "--retries=2", "--test-after-edits"}) {
+    const auto run = levin({"webapp", "x", "--out", out().string(), option});
+    EXPECT_EQ(run.exit_code, 2) << option;
+    EXPECT_TRUE(has(run.err, std::string(option).substr(0, 8))) << run.err;
+  }
+}
+
 TEST_F(WebappTest, TheReportIsNeverInsideOfTheApp) {
   const Told run = webapp({page(kRight)}, {"--report", (out() / "report").string()});
   EXPECT_EQ(run.program.exit_code, 2);
