@@ -303,7 +303,9 @@ Result<void> expect_room_for_copies(const TensorFiles& files, uint64_t bytes_max
     TRY_ASSIGN(const MatrixView shape, parse_tile_value(tiles->second));
     needed += static_cast<uint64_t>(shape.rows) * static_cast<uint64_t>(shape.cols) * sizeof(float);
   }
-  const uint64_t limit = bytes_max > 0 ? bytes_max : available_memory_bytes();
+  // An eighth is left for buffers, the cache and the rest of the machine.
+  const uint64_t available = available_memory_bytes();
+  const uint64_t limit = bytes_max > 0 ? bytes_max : available - available / 8;
   if (limit == 0 || needed <= limit) return {};
   return Error(ErrorCode::kLimit,
                fmt::format("precision exact needs {:.2f} GB for float32 copies of quantised "
